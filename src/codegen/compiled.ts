@@ -1,0 +1,49 @@
+/**
+ * The compiler's output for one generation: everything the privileged side needs to install it, as plain data.
+ */
+
+import type { MapSpec, ProgramSpec } from '../bpf/program.ts';
+import type { Family, Hook, TableName } from '../packet/netfilter.ts';
+import type { RejectWith } from '../policy/ir.ts';
+
+/** Names of maps that generated programs refer to. `events` and `pending` outlive generations, the rest belong to one. */
+export const MAP_NAMES = {
+  /** ARRAY, 1 element: possibleCpus x stride bytes; counter i of CPU c at c * stride + i * 16 (packets u64, bytes u64). */
+  counters: 'bf_counters',
+  /** ARRAY, 1 element: the state objects. */
+  states: 'bf_states',
+  /** ARRAY, 1 element: what LOG and NFLOG rules put in front of their events. */
+  logs: 'bf_logs',
+  /** RINGBUF: log events. */
+  events: 'bf_events',
+  /** HASH, key: address of the sk_buff, value: u32 reject class + 1; packets on their way to the REJECT bridge. */
+  pending: 'bf_pending',
+  /** ARRAY, 1 element: u64 number of entries in `pending`, so that nobody looks there for nothing. */
+  pendingCount: 'bf_pending_n',
+} as const;
+
+export interface CompiledHook {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly hook: Hook;
+  readonly program: ProgramSpec;
+  /** Reject classes that this program can ask the bridge for. */
+  readonly reject: readonly RejectWith[];
+}
+
+/** Where the counters of one table begin in the generation's counter map. */
+export interface CounterBase {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly first: number;
+  readonly count: number;
+}
+
+export interface CompiledGeneration {
+  readonly hooks: readonly CompiledHook[];
+  readonly maps: readonly MapSpec[];
+  readonly counters: readonly CounterBase[];
+  /** Bytes between the counters of two CPUs. */
+  readonly counterStride: number;
+  readonly needs: { readonly conntrack: readonly Family[]; readonly log: boolean };
+}

@@ -1,0 +1,99 @@
+/**
+ * What a match or target is: one record, read by the parser, the printer and the lowering.
+ *
+ * A plain option needs no code: its value type says how it is parsed, checked and printed. Each extension has its own
+ * file beside this one, with its cases (`NAME.cases.ts`) and test data next to it, and a line in `registry.ts`.
+ */
+
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Span } from '../diagnostics/source.ts';
+import type { Family, Hook, TableName } from '../packet/netfilter.ts';
+import type { Action, Condition, LogSpec, StateObject } from '../policy/ir.ts';
+import type { IpPart, OptionUse, OptionValue } from '../rules/model.ts';
+
+/** How the text of an option becomes an OptionValue and back. Each value type is one file in `extensions/values/`. */
+export interface ValueType {
+  /** How many command-line words it takes (0 for a flag). */
+  readonly words: 0 | 1 | 2;
+  /** Parses; the message must say what iptables would say in meaning. Never throws. */
+  parse(words: readonly string[], ctx: ValueContext): ValueResult;
+  /** The words that iptables-save prints for it. */
+  print(value: OptionValue, ctx: { readonly family: Family }): readonly string[];
+}
+
+export interface ValueContext {
+  readonly family: Family;
+  readonly option: string;
+}
+
+export type ValueResult =
+  | { readonly ok: true; readonly value: OptionValue }
+  /** `word` is the index of the word to blame. */
+  | { readonly ok: false; readonly message: string; readonly word?: number };
+
+export interface OptionSpec {
+  /** Canonical long name without dashes. */
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly value: ValueType;
+  readonly invertible?: boolean;
+  readonly mandatory?: boolean;
+  /** May be given more than once (later ones are handed to `merge` of the extension). */
+  readonly multiple?: boolean;
+  /** Names of options that exclude this one. */
+  readonly excludes?: readonly string[];
+  /** Names of options that must be there too. */
+  readonly requires?: readonly string[];
+  /** Value that holds, and is printed or not as the extension's print decides, when the option is absent. */
+  readonly default?: OptionValue;
+}
+
+export interface RuleContext {
+  readonly family: Family;
+  readonly table: TableName;
+  /** The ip part of the rule, complete. */
+  readonly ip: IpPart;
+}
+
+interface ExtensionBase {
+  readonly name: string;
+  readonly families: readonly Family[];
+  readonly options: readonly OptionSpec[];
+  /** IP protocol numbers of which one must be given with `-p`, not inverted; the kernel refuses anything else. */
+  readonly protocols?: readonly number[];
+  readonly tables?: readonly TableName[];
+  readonly hooks?: readonly Hook[];
+  /** Rewrites options after parsing: folds aliases such as --syn, fills what depends on others. */
+  readonly normalise?: (options: OptionMap, ctx: RuleContext) => OptionMap;
+  /** Checks beyond the option table (at least one of several, combination of values). */
+  readonly check?: (options: OptionMap, ctx: RuleContext & { readonly span?: Span }) => readonly Diagnostic[];
+  /** The words iptables-save prints after `-m NAME` or `-j NAME`; absent: every given option in table order. */
+  readonly print?: (options: OptionMap, ctx: RuleContext) => readonly string[];
+}
+
+export type OptionMap = Readonly<Record<string, OptionUse>>;
+
+export interface MatchExtension extends ExtensionBase {
+  readonly kind: 'match';
+  /**
+   * The conditions the match adds to its rule, in kernel order. Absent: the match can be parsed and printed, but only
+   * rules of tables that stay with the kernel may use it.
+   */
+  readonly lower?: (options: OptionMap, ctx: LowerContext) => Lowered<readonly Condition[]>;
+}
+
+export interface TargetExtension extends ExtensionBase {
+  readonly kind: 'target';
+  readonly lower?: (options: OptionMap, ctx: LowerContext) => Lowered<Action>;
+}
+
+/** `why` completes "cannot be run exactly in table T: ...". */
+export type Lowered<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
+
+export interface LowerContext extends RuleContext {
+  /** Hooks from which the rule's chain can be reached. */
+  readonly reachableFrom: readonly Hook[];
+  /** Registers a state object for this rule and returns its index. */
+  addState(state: StateObject): number;
+  addLog(log: LogSpec): number;
+}
