@@ -1,0 +1,211 @@
+/**
+ * Building expressions in canonical form, so that equal questions have equal trees:
+ *
+ *     constants are folded away, except when they are the whole answer
+ *     `not` stands only before the TCP option tests; before a test it becomes the complement of its ranges
+ *     `all` and `any` are never nested in their own kind and have at least two members
+ *     two tests of one field and mask inside one `all` or `any` are one test
+ *     a test's mask is neither 0 nor all ones; its ranges are sorted, disjoint, not adjacent, and begin and end at values
+ *     that the mask can leave
+ *
+ * Reading a field has no effect, so merging keeps the meaning; a merged test stands where its first part stood, hence
+ * never before a test that guards it.
+ */
+
+import { FIELDS, type FieldName } from './fields.ts';
+import type { Condition, Expr, Interval, Test } from './ir.ts';
+
+export const TRUE: Expr = Object.freeze({ kind: 'constant', value: true });
+export const FALSE: Expr = Object.freeze({ kind: 'constant', value: false });
+
+/** All ones in the width of a field: its largest value. */
+export function fieldMax(field: FieldName): bigint {
+  return (1n << BigInt(FIELDS[field].bits)) - 1n;
+}
+
+/** Sorts intervals and joins those that overlap or touch; drops empty ones. */
+export function normaliseRanges(ranges: readonly Interval[]): readonly Interval[] {
+  const sorted = ranges.filter((r) => r.min <= r.max).sort((a, b) => (a.min < b.min ? -1 : a.min > b.min ? 1 : 0));
+  const out: Interval[] = [];
+  for (const range of sorted) {
+    const last = out.at(-1);
+    if (last === undefined || range.min > last.max + 1n) out.push(range);
+    else if (range.max > last.max) out[out.length - 1] = { min: last.min, max: range.max };
+  }
+  return Object.freeze(out.map((r) => Object.freeze({ min: r.min, max: r.max })));
+}
+
+/** What normalised ranges leave out of 0..max. */
+export function complementRanges(ranges: readonly Interval[], max: bigint): readonly Interval[] {
+  const out: Interval[] = [];
+  let next = 0n;
+  for (const range of ranges) {
+    if (range.min > next) out.push({ min: next, max: range.min - 1n });
+    next = range.max + 1n;
+  }
+  if (next <= max) out.push({ min: next, max });
+  return normaliseRanges(out);
+}
+
+/** The values that lie in both of two normalised lists. */
+export function intersectRanges(a: readonly Interval[], b: readonly Interval[]): readonly Interval[] {
+  // An empty interval is dropped by the normalisation.
+  return normaliseRanges(a.flatMap((x) => b.map((y) => ({ min: larger(x.min, y.min), max: smaller(x.max, y.max) }))));
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  if (a > b) return a;
+  return b;
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  if (a < b) return a;
+  return b;
+}
+
+/**
+ * Ranges over values `x & mask`, reduced to what can occur: both ends become values without bits outside the mask, and
+ * ranges with nothing that can occur between them are joined.
+ */
+function tighten(ranges: readonly Interval[], mask: bigint): readonly Interval[] {
+  const out: Interval[] = [];
+  for (const range of ranges) {
+    const min = subsetAtLeast(larger(range.min, 0n), mask);
+    const max = subsetAtMost(smaller(range.max, mask), mask);
+    if (min === undefined || min > max) continue;
+    const last = out.at(-1);
+    if (last !== undefined && subsetAtLeast(last.max + 1n, mask) === min) out[out.length - 1] = { min: last.min, max };
+    else out.push({ min, max });
+  }
+  return normaliseRanges(out);
+}
+
+/** The smallest value >= `value` without bits outside `mask`. */
+function subsetAtLeast(value: bigint, mask: bigint): bigint | undefined {
+  const width = BigInt((value & ~mask).toString(2).length);
+  if ((value & ~mask) === 0n) return value;
+  // The highest bit that may not be there has to be carried away into the bits above it.
+  const high = ((value | ~mask) >> width) + 1n;
+  const result = (high << width) & mask;
+  return result > value ? result : undefined;
+}
+
+/** The largest value <= `value` without bits outside `mask`. */
+function subsetAtMost(value: bigint, mask: bigint): bigint {
+  const outside = value & ~mask;
+  if (outside === 0n) return value;
+  const width = BigInt(outside.toString(2).length);
+  return ((value >> width) << width) | (mask & ((1n << (width - 1n)) - 1n));
+}
+
+/** `(field & mask)` lies in one of `ranges`; no mask means all ones. Constant when no or every value does. */
+export function test(field: FieldName, ranges: readonly Interval[], mask?: bigint): Expr {
+  const ones = fieldMax(field);
+  const bits = (mask ?? ones) & ones;
+  const inside = tighten(normaliseRanges(ranges), bits);
+  if (inside.length === 0) return FALSE;
+  if (inside.length === 1 && inside[0]!.min === 0n && inside[0]!.max === bits) return TRUE;
+  return Object.freeze({ kind: 'test', field, ...(bits === ones ? {} : { mask: bits }), ranges: inside });
+}
+
+/** field == value */
+export function equals(field: FieldName, value: bigint | number): Expr {
+  return between(field, value, value);
+}
+
+/** min <= field <= max; an empty interval is false. */
+export function between(field: FieldName, min: bigint | number, max: bigint | number): Expr {
+  return test(field, [{ min: BigInt(min), max: BigInt(max) }]);
+}
+
+/** (field & mask) == value; false when value has bits outside the mask. */
+export function masked(field: FieldName, value: bigint | number, mask: bigint | number): Expr {
+  return (BigInt(value) & ~BigInt(mask)) !== 0n
+    ? FALSE
+    : test(field, [{ min: BigInt(value), max: BigInt(value) }], BigInt(mask));
+}
+
+/** Some bit of `bits` is set in the field. */
+export function anyBit(field: FieldName, bits: bigint | number): Expr {
+  return not(masked(field, 0n, bits));
+}
+
+export function not(expr: Expr): Expr {
+  switch (expr.kind) {
+    case 'constant':
+      return expr.value ? FALSE : TRUE;
+    case 'test':
+      return test(expr.field, complementRanges(expr.ranges, expr.mask ?? fieldMax(expr.field)), expr.mask);
+    case 'not':
+      return expr.expr;
+    case 'all':
+      return any(...expr.exprs.map(not));
+    case 'any':
+      return all(...expr.exprs.map(not));
+    case 'tcpOption':
+    case 'tcpOptionsReadable':
+      return Object.freeze({ kind: 'not', expr });
+  }
+}
+
+/** `expr`, or its negation when `invert` is set. */
+export function invertIf(invert: boolean, expr: Expr): Expr {
+  return invert ? not(expr) : expr;
+}
+
+/** Every one holds; true when there is none. */
+export function all(...exprs: readonly Expr[]): Expr {
+  return combine('all', exprs);
+}
+
+/** At least one holds; false when there is none. */
+export function any(...exprs: readonly Expr[]): Expr {
+  return combine('any', exprs);
+}
+
+function combine(kind: 'all' | 'any', exprs: readonly Expr[]): Expr {
+  const neutral = kind === 'all';
+  const out: Expr[] = [];
+  for (const expr of exprs.flatMap((e) => (e.kind === kind ? e.exprs : [e]))) {
+    if (expr.kind === 'constant') {
+      if (expr.value === neutral) continue;
+      return expr;
+    }
+    const at =
+      expr.kind !== 'test'
+        ? -1
+        : out.findIndex((e) => e.kind === 'test' && e.field === expr.field && e.mask === expr.mask);
+    if (at === -1) {
+      out.push(expr);
+      continue;
+    }
+    const joined = join(kind, out[at] as Test, expr as Test);
+    if (joined.kind !== 'constant') out[at] = joined;
+    else if (joined.value === neutral) out.splice(at, 1);
+    else return joined;
+  }
+  if (out.length === 0) return neutral ? TRUE : FALSE;
+  return out.length === 1 ? out[0]! : Object.freeze({ kind, exprs: Object.freeze(out) });
+}
+
+function join(kind: 'all' | 'any', a: Test, b: Test): Expr {
+  const ranges = kind === 'all' ? intersectRanges(a.ranges, b.ranges) : [...a.ranges, ...b.ranges];
+  return test(a.field, ranges, a.mask);
+}
+
+/** Condition "no match unless `expr`". */
+export function require(expr: Expr): Condition {
+  return Object.freeze({ kind: 'require', expr });
+}
+
+/** Condition "drop the packet uncounted if `expr`". */
+export function hotdrop(expr: Expr): Condition {
+  return Object.freeze({ kind: 'hotdrop', expr });
+}
+
+/** Leaves out the conditions that can change nothing: require true, hotdrop false. */
+export function conditions(...list: readonly Condition[]): readonly Condition[] {
+  return Object.freeze(
+    list.filter((c) => c.kind === 'stateful' || c.expr.kind !== 'constant' || c.expr.value !== (c.kind === 'require')),
+  );
+}
