@@ -24,6 +24,16 @@ export interface ValueType {
 export interface ValueContext {
   readonly family: Family;
   readonly option: string;
+  /** The ip part as far as it was given before this option: iptables reads a rule from left to right. */
+  readonly ip?: IpPart;
+  /** How to look up users and groups; absent where there is no system to ask. */
+  readonly accounts?: AccountLookup;
+}
+
+/** Numbers of users and groups by name. */
+export interface AccountLookup {
+  user(name: string): number | undefined;
+  group(name: string): number | undefined;
 }
 
 export type ValueResult =
