@@ -1,0 +1,139 @@
+/** Every subcommand with its options: the argument parser and all help texts read this and nothing else. */
+
+import type { CommandOption, CommandSpec } from './command.ts';
+
+const NETNS: CommandOption = {
+  value: 'NAME',
+  help: 'work in this network namespace (a name as `ip netns` knows it, or a path) instead of the current one',
+};
+const HELP: CommandOption = { short: 'h', help: 'print this help' };
+const IPV4: CommandOption = { short: '4', help: 'IPv4' };
+const IPV6: CommandOption = { short: '6', help: 'IPv6' };
+const JSON_OUTPUT: CommandOption = { help: 'print JSON instead of text' };
+const COUNTERS: CommandOption = { short: 'c', help: 'with packet and byte counters' };
+const WAIT: CommandOption = {
+  short: 'w',
+  value: 'SECONDS',
+  help: 'wait this long for another bpfilter that is changing the same namespace (default: not at all)',
+};
+
+const FILES = 'FILE is restore text (`-`: standard input). Its family comes from -4 or -6, else from the suffix .v4 or .v6, else it is IPv4.';
+
+export const COMMANDS = {
+  check: {
+    summary: 'read rule sets and report everything that is wrong with them',
+    operands: 'FILE...',
+    minOperands: 1,
+    options: {
+      ipv4: IPV4,
+      ipv6: IPV6,
+      print: { short: 'p', help: 'write the rules back in the canonical form of iptables-save' },
+      counters: { ...COUNTERS, help: 'print counters too' },
+      placement: { help: 'print where each chain would run' },
+      netns: NETNS,
+      help: HELP,
+    },
+    details: [FILES, 'Needs no privilege and changes nothing.'],
+    load: () => import('./check.ts'),
+  },
+  apply: {
+    summary: 'put rule sets into force, in one switch',
+    operands: 'FILE...',
+    minOperands: 1,
+    options: {
+      ipv4: IPV4,
+      ipv6: IPV6,
+      counters: { ...COUNTERS, help: 'start the counters at the values in the file, not at zero' },
+      'dry-run': { short: 'n', help: 'do everything except loading: read, compile, print the placement' },
+      json: JSON_OUTPUT,
+      wait: WAIT,
+      netns: NETNS,
+      help: HELP,
+    },
+    details: [
+      FILES,
+      'The files are the complete policy of their families; a family that no file names keeps its rules and counters. ' +
+        'Until everything is loaded the old rules filter; if anything fails they stay in force.',
+      'filter, raw and security run as BPF programs; nat and mangle are loaded into the kernel by its own iptables.',
+    ],
+    load: () => import('./apply.ts'),
+  },
+  save: {
+    summary: 'print the rules in force as restore text',
+    operands: '',
+    minOperands: 0,
+    options: {
+      ipv4: { ...IPV4, help: 'the IPv4 rules (default)' },
+      ipv6: { ...IPV6, help: 'the IPv6 rules' },
+      counters: COUNTERS,
+      table: { short: 't', value: 'TABLE', help: 'only this table' },
+      netns: NETNS,
+      help: HELP,
+    },
+    details: ['The text can be given to `bpfilter apply` and to iptables-restore.'],
+    load: () => import('./save.ts'),
+  },
+  list: {
+    summary: 'show rules in force with placement, counters and programs',
+    operands: '',
+    minOperands: 0,
+    options: {
+      ipv4: { ...IPV4, help: 'only IPv4' },
+      ipv6: { ...IPV6, help: 'only IPv6' },
+      table: { short: 't', value: 'TABLE', help: 'only this table' },
+      json: JSON_OUTPUT,
+      netns: NETNS,
+      help: HELP,
+    },
+    details: [],
+    load: () => import('./list.ts'),
+  },
+  flush: {
+    summary: 'take everything out of force and remove it',
+    operands: '',
+    minOperands: 0,
+    options: { wait: WAIT, netns: NETNS, help: HELP },
+    details: [
+      'Removes programs, maps, links and the nft table of this network namespace, the nat and mangle rules that bpfilter ' +
+        'loaded, and whatever an interrupted apply left. Afterwards nothing of bpfilter filters here.',
+    ],
+    load: () => import('./flush.ts'),
+  },
+  monitor: {
+    summary: 'print what LOG and NFLOG rules report',
+    operands: '',
+    minOperands: 0,
+    options: {
+      count: { short: 'n', value: 'NUMBER', help: 'end after this many lines' },
+      netns: NETNS,
+      help: HELP,
+    },
+    details: ['One line a packet, as the kernel writes its LOG lines. Ends with an interrupt.'],
+    load: () => import('./monitor.ts'),
+  },
+  doctor: {
+    summary: 'say what this kernel and this machine can do',
+    operands: '',
+    minOperands: 0,
+    options: { json: JSON_OUTPUT, netns: NETNS, help: HELP },
+    details: ['Exit status 3 when something that bpfilter cannot do without is missing.'],
+    load: () => import('./doctor.ts'),
+  },
+  demo: {
+    summary: 'show bpfilter and the kernel side by side on example rules',
+    operands: '',
+    minOperands: 0,
+    options: { help: HELP },
+    details: [
+      'As root: in throwaway network namespaces, with real packets. Without: the same programs in the built-in virtual machine.',
+    ],
+    load: () => import('./demo.ts'),
+  },
+} as const satisfies Record<string, CommandSpec>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+/** The command's record, or undefined for an unknown name. */
+export function findCommand(name: string): CommandSpec | undefined {
+  return Object.hasOwn(COMMANDS, name) ? COMMANDS[name as CommandName] : undefined;
+}
