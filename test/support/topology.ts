@@ -1,0 +1,217 @@
+/**
+ * One device under test and its peers, in network namespaces of their own:
+ *
+ *     NAME-p0 [p0]====[first device]  NAME  [second device]====[p1]  NAME-p1
+ *                                           [third device ]====[p2]  NAME-p1 ...
+ *
+ * Everything that would talk by itself is off: no ARP or neighbour discovery (both ends of a link share one MAC
+ * address, so frames arrive without it), no router discovery, no multicast reports, no rate limits on ICMP. Two
+ * topologies with the same devices therefore answer the same packets with the same packets.
+ */
+import { writeFileSync } from 'node:fs';
+import { withNamespace } from '../../src/kernel/namespace.ts';
+import { ipBatch, run } from './command.ts';
+
+export interface TopologyOptions {
+  /** Prefix of the namespaces' names. */
+  readonly name: string;
+  /** Names of the devices under test, at least two. */
+  readonly devices: readonly string[];
+  /** Peers have addresses and answer; otherwise they only send and receive frames. */
+  readonly hosts?: boolean;
+  /** MTU of every device; without it frames of any size pass. */
+  readonly mtu?: number;
+}
+
+export interface Device {
+  readonly name: string;
+  readonly index: number;
+  /** The link's other end. */
+  readonly peer: { readonly name: string; readonly index: number; readonly namespace: string };
+  /** Of both ends. */
+  readonly mac: Uint8Array;
+}
+
+export interface Topology {
+  readonly namespace: string;
+  readonly peers: readonly string[];
+  readonly devices: readonly Device[];
+  /** Sends every packet that arrives on a link to the INPUT path, whatever its destination, or routes it to the next device. */
+  deliver(path: 'input' | 'forward'): void;
+  close(): void;
+}
+
+const LARGEST_MTU = 65_535;
+/** Table of policy routing in which every address is ours. */
+const ALL_LOCAL = 900;
+
+/** Below /proc/sys/net. Written before any device but lo exists, so that `default` reaches all of them. */
+const SYSCTLS: Readonly<Record<string, string | number>> = {
+  'ipv4/ip_forward': 1,
+  'ipv4/conf/all/rp_filter': 0,
+  'ipv4/conf/default/rp_filter': 0,
+  'ipv4/conf/all/accept_local': 1,
+  'ipv4/conf/all/route_localnet': 1,
+  'ipv4/conf/all/accept_redirects': 0,
+  'ipv4/conf/default/accept_redirects': 0,
+  'ipv4/conf/all/send_redirects': 0,
+  'ipv4/conf/default/send_redirects': 0,
+  'ipv4/conf/all/accept_source_route': 1,
+  'ipv4/conf/default/accept_source_route': 1,
+  'ipv4/icmp_ratelimit': 0,
+  'ipv4/icmp_ratemask': 0,
+  'ipv4/icmp_echo_ignore_broadcasts': 0,
+  'ipv4/ipfrag_time': 3600,
+  'ipv4/tcp_timestamps': 0,
+  'ipv4/ping_group_range': '1 0',
+  'ipv6/conf/all/forwarding': 1,
+  'ipv6/conf/default/forwarding': 1,
+  'ipv6/conf/all/accept_ra': 0,
+  'ipv6/conf/default/accept_ra': 0,
+  'ipv6/conf/all/accept_dad': 0,
+  'ipv6/conf/default/accept_dad': 0,
+  'ipv6/conf/all/accept_redirects': 0,
+  'ipv6/conf/default/accept_redirects': 0,
+  'ipv6/conf/default/autoconf': 0,
+  'ipv6/conf/default/addr_gen_mode': 1,
+  'ipv6/icmp/ratelimit': 0,
+  'ipv6/icmp/ratemask': '',
+  'ipv6/auto_flowlabels': 0,
+  'ipv6/ip6frag_time': 3600,
+};
+
+/** MAC address of both ends of link `index`. */
+function macOf(index: number): Uint8Array {
+  return Uint8Array.of(0x02, 0xbf, 0, 0, 0, index);
+}
+
+function formatMac(mac: Uint8Array): string {
+  return [...mac].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+/** IPv4 and IPv6 addresses on link `link`; host 1 is the device under test, host 2 its peer. */
+export function addressesOn(link: number, host: number): { ipv4: string; ipv6: string; linkLocal: string } {
+  return { ipv4: `10.200.${link}.${host}`, ipv6: `fdbf:${link}::${host}`, linkLocal: `fe80::${link}:${host}` };
+}
+
+function setSysctls(namespace: string, values: Readonly<Record<string, string | number>>): void {
+  withNamespace(namespace, () => {
+    for (const [path, value] of Object.entries(values)) writeFileSync(`/proc/sys/net/${path}`, `${value}\n`);
+  });
+}
+
+/** Builds a topology; the caller must close it. Whatever a failed attempt has made is removed. */
+export function buildTopology(options: TopologyOptions): Topology {
+  const { name, devices: names, hosts = false, mtu = LARGEST_MTU } = options;
+  const peers = [`${name}-p0`, `${name}-p1`];
+  const namespaces = [name, ...peers];
+  const peerNamespace = (link: number): string => (link === 0 ? peers[0]! : peers[1]!);
+  const close = (): void => {
+    for (const namespace of namespaces) {
+      try {
+        run('ip', ['netns', 'del', namespace]);
+      } catch {
+        // It does not exist: a failed or repeated close.
+      }
+    }
+  };
+  try {
+    ipBatch(namespaces.map((namespace) => `netns add ${namespace}`));
+    setSysctls(name, SYSCTLS);
+    for (const peer of peers) setSysctls(peer, { ...SYSCTLS, 'ipv4/ip_forward': 0, 'ipv6/conf/default/forwarding': 0 });
+    ipBatch(
+      names.map((device, link) => {
+        const mac = formatMac(macOf(link));
+        const common = `address ${mac} mtu ${mtu}`;
+        return `link add name ${device} netns ${name} ${common} type veth peer name p${link} netns ${peerNamespace(link)} ${common}`;
+      }),
+    );
+    ipBatch(deviceCommands(names), name);
+    for (const peer of peers) {
+      const links = names.map((_, link) => link).filter((link) => peerNamespace(link) === peer);
+      ipBatch(peerCommands(links, hosts), peer);
+    }
+    const own = interfaceIndexes(name);
+    const theirs = new Map(peers.map((peer) => [peer, interfaceIndexes(peer)] as const));
+    const devices = names.map((device, link): Device => {
+      const namespace = peerNamespace(link);
+      const peer = { name: `p${link}`, index: theirs.get(namespace)?.get(`p${link}`) ?? 0, namespace };
+      return { name: device, index: own.get(device) ?? 0, peer, mac: macOf(link) };
+    });
+    let path: 'input' | 'forward' = 'forward';
+    const deliver = (wanted: 'input' | 'forward'): void => {
+      if (wanted === path) return;
+      const verb = wanted === 'input' ? 'add' : 'del';
+      const lines = ['-4', '-6'].map(
+        (family) => [family, 'rule', verb, 'pref', '50', 'lookup', `${ALL_LOCAL}`] as const,
+      );
+      for (const line of lines) run('ip', ['-n', name, ...line]);
+      path = wanted;
+    };
+    return { namespace: name, peers, devices, deliver, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Quiet device, addresses, and routes: what comes in on one link leaves on the next; our own packets use the first two. */
+function deviceCommands(names: readonly string[]): readonly string[] {
+  const lines = ['link set lo up'];
+  names.forEach((device, link) => {
+    const { ipv4, ipv6, linkLocal } = addressesOn(link, 1);
+    lines.push(
+      `link set ${device} arp off multicast off addrgenmode none`,
+      `link set ${device} up`,
+      `addr add ${ipv4}/24 broadcast + dev ${device}`,
+      `addr add ${ipv6}/64 dev ${device} nodad`,
+      `addr add ${linkLocal}/64 dev ${device} nodad`,
+    );
+  });
+  names.forEach((device, link) => {
+    const next = names[(link + 1) % names.length]!;
+    for (const family of ['-4', '-6']) {
+      lines.push(
+        `${family === '-4' ? '' : '-6 '}rule add pref ${100 + link} iif ${device} lookup ${1000 + link}`,
+        `${family === '-4' ? '' : '-6 '}route add default dev ${next} table ${1000 + link}`,
+      );
+    }
+  });
+  const [first, second] = [names[0]!, names[1]!];
+  lines.push(
+    `route add 0.0.0.0/1 dev ${first}`,
+    `route add 128.0.0.0/1 dev ${second}`,
+    `-6 route add ::/1 dev ${first}`,
+    `-6 route add 8000::/1 dev ${second}`,
+    'rule add pref 40 iif lo lookup main',
+    '-6 rule add pref 40 iif lo lookup main',
+    `route add local default dev lo table ${ALL_LOCAL}`,
+    `-6 route add local default dev lo table ${ALL_LOCAL}`,
+  );
+  return lines;
+}
+
+function peerCommands(links: readonly number[], hosts: boolean): readonly string[] {
+  const lines = ['link set lo up'];
+  for (const link of links) {
+    lines.push(`link set p${link} arp off multicast off addrgenmode none`, `link set p${link} up`);
+    if (!hosts) continue;
+    const { ipv4, ipv6, linkLocal } = addressesOn(link, 2);
+    lines.push(
+      `addr add ${ipv4}/24 dev p${link}`,
+      `addr add ${ipv6}/64 dev p${link} nodad`,
+      `addr add ${linkLocal}/64 dev p${link} nodad`,
+    );
+  }
+  const first = links[0];
+  if (hosts && first !== undefined) {
+    lines.push(`route add default via ${addressesOn(first, 1).ipv4} dev p${first}`);
+    lines.push(`-6 route add default via ${addressesOn(first, 1).ipv6} dev p${first}`);
+  }
+  return lines;
+}
+
+function interfaceIndexes(namespace: string): ReadonlyMap<string, number> {
+  const links = JSON.parse(run('ip', ['-n', namespace, '-j', 'link', 'show'])) as { ifname: string; ifindex: number }[];
+  return new Map(links.map((link) => [link.ifname, link.ifindex]));
+}
