@@ -21,6 +21,21 @@ export const CATALOGUE = {
     help: 'nothing was applied; remove the rule or keep this rule set with iptables until the target is supported',
   },
   'not-supported-here': { severity: 'error', text: '%what% cannot be run exactly in table %table%: %why%' },
+  'wrong-table': { severity: 'error', text: '%what% may not be used in table %table%, only in: %allowed%' },
+  'wrong-hook': {
+    severity: 'error',
+    text: '%what% may not be used in rules reached from %hooks%, only from: %allowed%',
+  },
+  'jump-to-missing-chain': { severity: 'error', text: 'table %table% has no chain "%chain%"' },
+  'jump-to-built-in-chain': {
+    severity: 'error',
+    text: '"%chain%" is a built-in chain; rules can only go to user chains',
+  },
+  'jump-circle': {
+    severity: 'error',
+    text: 'jumps run in a circle: %path%',
+    help: 'the kernel refuses such a table; take out one of the jumps',
+  },
 } as const satisfies Record<string, Entry>;
 
 export type DiagnosticCode = keyof typeof CATALOGUE;

@@ -1,0 +1,120 @@
+import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Span } from '../diagnostics/source.ts';
+import type { LowerContext, MatchExtension, TargetExtension } from '../extensions/contract.ts';
+import { findMatch, findTarget } from '../extensions/registry.ts';
+import type { Action, Condition } from '../policy/ir.ts';
+import type { MatchUse, Rule, Target } from '../rules/model.ts';
+import { lowerIpPart } from './ip-part.ts';
+import { simplifyConditions } from './simplify.ts';
+
+export interface LoweredRule {
+  readonly conditions: readonly Condition[];
+  readonly action: Action;
+  /** Errors make conditions and action meaningless. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The ip part, the matches from left to right, the target. `chainNumbers` gives the index of each chain by its name. */
+export function lowerRule(rule: Rule, chainNumbers: ReadonlyMap<string, number>, context: LowerContext): LoweredRule {
+  const diagnostics: Diagnostic[] = [];
+  const conditions = [...lowerIpPart(rule.ip, context.family)];
+  for (const use of rule.matches) {
+    const lowered = lowerMatch(use, use.span ?? rule.span, context);
+    conditions.push(...lowered.conditions);
+    diagnostics.push(...lowered.diagnostics);
+  }
+  const target = lowerTarget(rule.target, rule.span, chainNumbers, context);
+  diagnostics.push(...target.diagnostics);
+  return { conditions: simplifyConditions(conditions), action: Object.freeze(target.action), diagnostics };
+}
+
+type LoweredMatch = Pick<LoweredRule, 'conditions' | 'diagnostics'>;
+type LoweredTarget = Pick<LoweredRule, 'action' | 'diagnostics'>;
+
+function lowerMatch(use: MatchUse, span: Span | undefined, context: LowerContext): LoweredMatch {
+  const extension = findMatch(use.name, context.family);
+  if (extension?.lower === undefined)
+    return failedMatch(diagnostic('not-yet-supported-match', span, { name: use.name }));
+  const misplaced = checkPlace(extension, span, context);
+  if (misplaced.length > 0) return failedMatch(...misplaced);
+  const lowered = extension.lower(use.options, context);
+  if (lowered.ok) return { conditions: lowered.value, diagnostics: [] };
+  const params = { what: `match "${use.name}"`, table: context.table, why: lowered.why };
+  return failedMatch(diagnostic('not-supported-here', span, params));
+}
+
+function failedMatch(...diagnostics: readonly Diagnostic[]): LoweredMatch {
+  return { conditions: [], diagnostics };
+}
+
+function lowerTarget(
+  target: Target,
+  ruleSpan: Span | undefined,
+  chainNumbers: ReadonlyMap<string, number>,
+  context: LowerContext,
+): LoweredTarget {
+  switch (target.kind) {
+    case 'none':
+      return done({ kind: 'continue' });
+    case 'jump':
+    case 'goto':
+      // A chain that does not exist has been reported already.
+      return done({ kind: target.kind, chain: chainNumbers.get(target.chain) ?? 0 });
+    case 'verdict':
+      return lowerVerdict(target.verdict, target.span ?? ruleSpan, context);
+    case 'extension': {
+      const span = target.span ?? ruleSpan;
+      const extension = findTarget(target.name, context.family);
+      if (extension?.lower === undefined)
+        return failedTarget(diagnostic('not-yet-supported-target', span, { name: target.name }));
+      const misplaced = checkPlace(extension, span, context);
+      if (misplaced.length > 0) return failedTarget(...misplaced);
+      const lowered = extension.lower(target.options, context);
+      if (lowered.ok) return done(lowered.value);
+      const params = { what: `target "${target.name}"`, table: context.table, why: lowered.why };
+      return failedTarget(diagnostic('not-supported-here', span, params));
+    }
+  }
+}
+
+function lowerVerdict(
+  verdict: 'ACCEPT' | 'DROP' | 'RETURN' | 'QUEUE',
+  span: Span | undefined,
+  context: LowerContext,
+): LoweredTarget {
+  switch (verdict) {
+    case 'ACCEPT':
+      return done({ kind: 'accept' });
+    case 'DROP':
+      return done({ kind: 'drop' });
+    case 'RETURN':
+      return done({ kind: 'return' });
+    case 'QUEUE': {
+      const why = 'a BPF program at a netfilter hook cannot hand packets to user space';
+      return failedTarget(diagnostic('not-supported-here', span, { what: 'verdict QUEUE', table: context.table, why }));
+    }
+  }
+}
+
+function done(action: Action): LoweredTarget {
+  return { action, diagnostics: [] };
+}
+
+function failedTarget(...diagnostics: readonly Diagnostic[]): LoweredTarget {
+  return { action: { kind: 'continue' }, diagnostics };
+}
+
+/** Tables and hooks that the kernel's xt_check_match and xt_check_target insist on. A dead rule has no hooks to offend. */
+function checkPlace(
+  extension: MatchExtension | TargetExtension,
+  span: Span | undefined,
+  context: LowerContext,
+): readonly Diagnostic[] {
+  const { hooks, tables } = extension;
+  const what = `${extension.kind} "${extension.name}"`;
+  if (tables !== undefined && !tables.includes(context.table))
+    return [diagnostic('wrong-table', span, { what, table: context.table, allowed: tables.join(', ') })];
+  const wrong = hooks === undefined ? [] : context.reachableFrom.filter((hook) => !hooks.includes(hook));
+  if (hooks === undefined || wrong.length === 0) return [];
+  return [diagnostic('wrong-hook', span, { what, hooks: wrong.join(', '), allowed: hooks.join(', ') })];
+}

@@ -1,0 +1,125 @@
+/**
+ * From a table of rules to a policy: chains by number, jumps resolved, each rule a list of conditions and an action.
+ *
+ * A rule that no packet can reach (see chain-graph.ts) is kept for its counter only: it asks constant false and goes on.
+ * So what the policy holds is free of circles even when the kernel would accept one where it never looks.
+ */
+
+import { type Diagnostic, type DiagnosticNote, diagnostic } from '../diagnostics/diagnostic.ts';
+import type { LowerContext } from '../extensions/contract.ts';
+import type { Family, Hook } from '../packet/netfilter.ts';
+import { isHook } from '../packet/netfilter.ts';
+import { FALSE, require } from '../policy/expr.ts';
+import type { LogSpec, PolicyChain, PolicyRule, StateObject, TablePolicy } from '../policy/ir.ts';
+import type { Rule, Table } from '../rules/model.ts';
+import { chainGraph, type Jump, jumpTarget } from './chain-graph.ts';
+import { lowerRule } from './lower-rule.ts';
+
+export interface LoweredTable {
+  /** Present exactly when no diagnostic is an error. */
+  readonly policy?: TablePolicy;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Lowers a table. Errors: a match or target that is unknown or cannot be run exactly here, one that its hooks or tables
+ * forbid, a jump to a chain that is missing or built in, jumps in a circle.
+ */
+export function lowerTable(table: Table, family: Family): LoweredTable {
+  const graph = chainGraph(table, family);
+  const chainNumbers = new Map(table.chains.map((chain, at) => [chain.name, at]));
+  const diagnostics: Diagnostic[] = [...checkJumps(table), ...graph.circles.map(circleDiagnostic)];
+  const states: StateObject[] = [];
+  const logs: LogSpec[] = [];
+  let counters = 0;
+
+  const chains = table.chains.map((chain, chainAt): PolicyChain => {
+    const rules = chain.rules.map((rule, ruleAt): PolicyRule => {
+      const reachableFrom = graph.hooksOf(chainAt, ruleAt);
+      const dead = reachableFrom.length === 0;
+      const context: LowerContext = {
+        family,
+        table: table.name,
+        ip: rule.ip,
+        reachableFrom,
+        // What a dead rule asks for is checked, but nothing is kept.
+        addState: (state) => (dead ? 0 : states.push(state) - 1),
+        addLog: (log) => (dead ? 0 : logs.push(log) - 1),
+      };
+      const lowered = lowerRule(rule, chainNumbers, context);
+      diagnostics.push(...lowered.diagnostics);
+      return Object.freeze({
+        conditions: dead ? NEVER : lowered.conditions,
+        action: dead ? CONTINUE : lowered.action,
+        counter: counters++,
+        provenance: Object.freeze({
+          chain: chain.name,
+          rule: ruleAt + 1,
+          ...(rule.span === undefined ? {} : { span: rule.span }),
+        }),
+      });
+    });
+    const base =
+      chain.policy === undefined || !isHook(chain.name) ? undefined : baseOf(chain.name, chain.policy, counters++);
+    return Object.freeze({ name: chain.name, ...(base === undefined ? {} : { base }), rules: Object.freeze(rules) });
+  });
+
+  if (diagnostics.some((item) => item.severity === 'error')) return { diagnostics: Object.freeze(diagnostics) };
+  const policy: TablePolicy = Object.freeze({
+    family,
+    table: table.name,
+    chains: Object.freeze(chains),
+    states: Object.freeze(states),
+    logs: Object.freeze(logs),
+    counters,
+  });
+  return { policy, diagnostics: Object.freeze(diagnostics) };
+}
+
+const NEVER = Object.freeze([require(FALSE)]);
+const CONTINUE = Object.freeze({ kind: 'continue' as const });
+
+function baseOf(hook: Hook, policy: 'ACCEPT' | 'DROP', counter: number): NonNullable<PolicyChain['base']> {
+  return Object.freeze({ hook, policy: policy === 'ACCEPT' ? 'accept' : 'drop', counter });
+}
+
+/** Jumps must lead to a user chain of the same table. */
+function checkJumps(table: Table): readonly Diagnostic[] {
+  const byName = new Map(table.chains.map((chain) => [chain.name, chain]));
+  return table.chains.flatMap((chain) =>
+    chain.rules.flatMap((rule) => {
+      const name = jumpTarget(rule);
+      if (name === undefined) return [];
+      const target = byName.get(name);
+      if (target === undefined)
+        return [diagnostic('jump-to-missing-chain', targetSpan(rule), { chain: name, table: table.name })];
+      return target.policy === undefined
+        ? []
+        : [diagnostic('jump-to-built-in-chain', targetSpan(rule), { chain: name })];
+    }),
+  );
+}
+
+function circleDiagnostic(circle: readonly Jump[]): Diagnostic {
+  const [first, ...others] = circle;
+  const names = [...circle.map((jump) => jump.chain.name), first!.chain.name];
+  const notes = others.map(
+    (jump): DiagnosticNote => ({
+      message: `chain "${jump.chain.name}" goes on to "${jumpTarget(ruleOf(jump))}" here`,
+      ...spanMember(targetSpan(ruleOf(jump))),
+    }),
+  );
+  return diagnostic('jump-circle', targetSpan(ruleOf(first!)), { path: names.join(' -> ') }, notes);
+}
+
+function ruleOf(jump: Jump): Rule {
+  return jump.chain.rules[jump.rule]!;
+}
+
+function targetSpan(rule: Rule): DiagnosticNote['span'] {
+  return (rule.target.kind === 'none' ? undefined : rule.target.span) ?? rule.span;
+}
+
+function spanMember(span: DiagnosticNote['span']): Pick<DiagnosticNote, 'span'> | object {
+  return span === undefined ? {} : { span };
+}

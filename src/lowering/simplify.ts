@@ -1,0 +1,99 @@
+/**
+ * Takes out of a rule what its earlier conditions have already answered.
+ *
+ * A packet does not change while a rule looks at it, so behind `require F in R` the field F is known to lie in R, and
+ * behind `hotdrop F in R` it is known not to. A later question about F (under the same mask) whose answer follows is
+ * dropped; one that can no longer be true makes the rest of the rule unreachable, and the rest goes.
+ *
+ * Order and effects stay: no condition moves, and a hotdrop or stateful test goes only if it can do nothing.
+ */
+
+import {
+  all,
+  any,
+  complementRanges,
+  FALSE,
+  fieldMax,
+  hotdrop,
+  intersectRanges,
+  require,
+  TRUE,
+} from '../policy/expr.ts';
+import type { Condition, Expr, Interval, Test } from '../policy/ir.ts';
+
+/** The same rule with fewer conditions. A rule that never matches and never drops is `[require false]`. */
+export function simplifyConditions(list: readonly Condition[]): readonly Condition[] {
+  const known: Knowledge = new Map();
+  const out: Condition[] = [];
+  for (const condition of list.flatMap(split)) {
+    if (condition.kind === 'stateful') {
+      out.push(condition);
+      continue;
+    }
+    const expr = answer(known, condition.expr);
+    if (condition.kind === 'require') {
+      if (expr.kind === 'constant' && !expr.value) {
+        out.push(require(FALSE));
+        return Object.freeze(dropIdle(out));
+      }
+      if (expr.kind === 'constant') continue;
+      out.push(require(expr));
+      if (expr.kind === 'test') learn(known, expr, expr.ranges);
+    } else {
+      if (expr.kind === 'constant' && !expr.value) continue;
+      out.push(hotdrop(expr));
+      if (expr.kind === 'constant') return Object.freeze(out);
+      if (expr.kind === 'test') learn(known, expr, complementRanges(expr.ranges, expr.mask ?? fieldMax(expr.field)));
+    }
+  }
+  return Object.freeze(out);
+}
+
+/** `require (a and b)` is `require a`, `require b`. */
+function split(condition: Condition): readonly Condition[] {
+  return condition.kind === 'require' && condition.expr.kind === 'all'
+    ? condition.expr.exprs.map(require)
+    : [condition];
+}
+
+/** Before `require false` only what has effects is worth running: everything up to the last hotdrop or stateful test. */
+function dropIdle(list: readonly Condition[]): readonly Condition[] {
+  const lastEffect = list.findLastIndex((condition) => condition.kind !== 'require');
+  return [...list.slice(0, lastEffect + 1), ...list.slice(-1)];
+}
+
+/** What is known of each field and mask (see keyOf): the values it can still have. Nothing known: absent. */
+type Knowledge = Map<string, readonly Interval[]>;
+
+function possible(known: Knowledge, about: Test): readonly Interval[] {
+  return known.get(keyOf(about)) ?? [{ min: 0n, max: about.mask ?? fieldMax(about.field) }];
+}
+
+function learn(known: Knowledge, about: Test, ranges: readonly Interval[]): void {
+  known.set(keyOf(about), intersectRanges(possible(known, about), ranges));
+}
+
+/** The expression with those parts that are already decided replaced by their answer. */
+function answer(known: Knowledge, expr: Expr): Expr {
+  switch (expr.kind) {
+    case 'all':
+      return all(...expr.exprs.map((member) => answer(known, member)));
+    case 'any':
+      return any(...expr.exprs.map((member) => answer(known, member)));
+    case 'test': {
+      const before = possible(known, expr);
+      const left = intersectRanges(before, expr.ranges);
+      return left.length === 0 ? FALSE : sameRanges(left, before) ? TRUE : expr;
+    }
+    default:
+      return expr;
+  }
+}
+
+function keyOf(about: Test): string {
+  return `${about.field}&${about.mask ?? ''}`;
+}
+
+function sameRanges(a: readonly Interval[], b: readonly Interval[]): boolean {
+  return a.length === b.length && a.every((range, at) => range.min === b[at]!.min && range.max === b[at]!.max);
+}
