@@ -1,0 +1,104 @@
+/** The kernel's two clocks as BPF programs see them: jiffies and monotonic nanoseconds. */
+
+import type { ProgramSpec } from '../bpf/program.ts';
+import { createMap } from './map.ts';
+import { loadProgram } from './program.ts';
+import { testRun } from './test-run.ts';
+
+/** CONFIG_HZ values that Linux architectures offer. */
+const KNOWN_HZ = [24, 32, 48, 64, 100, 128, 200, 250, 256, 300, 500, 512, 1000, 1024, 1200] as const;
+
+export interface ClockSample {
+  /** bpf_jiffies64(): ticks since boot plus INITIAL_JIFFIES. */
+  readonly jiffies: bigint;
+  /** bpf_ktime_get_ns(): CLOCK_MONOTONIC. */
+  readonly monotonicNs: bigint;
+}
+
+const HELPER = { ktimeGetNs: 5, jiffies64: 118 } as const;
+
+/**
+ *     call ktime_get_ns       85 ..  5
+ *     r6 = r0                 bf 06
+ *     call jiffies64          85 .. 118
+ *     r1 = &clock             18 01 (map value)
+ *     *(u64 *)(r1 + 0) = r0   7b 01
+ *     *(u64 *)(r1 + 8) = r6   7b 61
+ *     r0 = 0; exit
+ */
+const SAMPLER: ProgramSpec = {
+  name: 'bf_clock',
+  type: 'socket_filter',
+  license: 'GPL',
+  insns: Uint8Array.from([
+    ...[0x85, 0, 0, 0, HELPER.ktimeGetNs, 0, 0, 0],
+    ...[0xbf, 0x06, 0, 0, 0, 0, 0, 0],
+    ...[0x85, 0, 0, 0, HELPER.jiffies64, 0, 0, 0],
+    ...[0x18, 0x01, 0, 0, 0, 0, 0, 0],
+    ...[0, 0, 0, 0, 0, 0, 0, 0],
+    ...[0x7b, 0x01, 0, 0, 0, 0, 0, 0],
+    ...[0x7b, 0x61, 8, 0, 0, 0, 0, 0],
+    ...[0xb7, 0, 0, 0, 0, 0, 0, 0],
+    ...[0x95, 0, 0, 0, 0, 0, 0, 0],
+  ]),
+  relocations: [{ slot: 3, kind: 'mapValue', map: 'bf_clock', offset: 0 }],
+};
+
+/** Reads both clocks at once, as often as asked. Owns a map and a program. */
+export interface ClockReader {
+  read(): ClockSample;
+  close(): void;
+}
+
+export function openClockReader(): ClockReader {
+  const map = createMap({ name: 'bf_clock', type: 'array', keySize: 4, valueSize: 16, maxEntries: 1 });
+  try {
+    const program = loadProgram(SAMPLER, new Map([[map.name, map]]));
+    // BPF_PROG_TEST_RUN of a socket filter wants at least an Ethernet header.
+    const data = new Uint8Array(14);
+    return {
+      read() {
+        testRun(program, { data });
+        const value = map.readValue();
+        const view = new DataView(value.buffer);
+        return { jiffies: view.getBigUint64(0, true), monotonicNs: view.getBigUint64(8, true) };
+      },
+      close() {
+        program.close();
+        map.close();
+      },
+    };
+  } catch (error) {
+    map.close();
+    throw error;
+  }
+}
+
+/** Both clocks, now. */
+export function readClocks(): ClockSample {
+  const reader = openClockReader();
+  try {
+    return reader.read();
+  } finally {
+    reader.close();
+  }
+}
+
+/** Ticks a second, from both clocks over `milliseconds`, as the nearest value a kernel can be built with. */
+export function measureHz(milliseconds = 200): number {
+  const reader = openClockReader();
+  try {
+    const from = reader.read();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+    const to = reader.read();
+    return nearestHz(Number(to.jiffies - from.jiffies) / (Number(to.monotonicNs - from.monotonicNs) / 1e9));
+  } finally {
+    reader.close();
+  }
+}
+
+/** The value of CONFIG_HZ that is nearest to a measured rate, in proportion. */
+export function nearestHz(rate: number): number {
+  const distance = (hz: number): number => Math.abs(Math.log(rate / hz));
+  return KNOWN_HZ.reduce((best: number, hz) => (distance(hz) < distance(best) ? hz : best), KNOWN_HZ[0]);
+}

@@ -1,0 +1,50 @@
+/** The facts generated code depends on, read from the running kernel. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { release, version } from 'node:os';
+import { gunzipSync } from 'node:zlib';
+import { type KernelFacts, type MemberPlace, NEEDED_MEMBERS } from '../bpf/facts.ts';
+import { kernelBtf } from './btf.ts';
+import { measureHz } from './clock.ts';
+import { possibleCpuCount } from './cpus.ts';
+
+/** Everything the compiler asks of this kernel. @throws Error naming every struct member that this kernel lacks. */
+export function readKernelFacts(): KernelFacts {
+  const btf = kernelBtf();
+  const members: Record<string, MemberPlace> = {};
+  const missing: string[] = [];
+  for (const name of NEEDED_MEMBERS) {
+    const dot = name.indexOf('.');
+    const place = btf.member(name.slice(0, dot), name.slice(dot + 1));
+    if (place === undefined) missing.push(name);
+    else members[name] = place;
+  }
+  if (missing.length > 0) {
+    throw new Error(`the type information of Linux ${release()} (/sys/kernel/btf/vmlinux) lacks ${missing.join(', ')}`);
+  }
+  return Object.freeze({
+    release: release(),
+    hz: kernelHz(),
+    possibleCpus: possibleCpuCount(),
+    preemptRt: /\bPREEMPT_RT\b/.test(version()),
+    members: Object.freeze(members),
+  });
+}
+
+/** CONFIG_HZ from the kernel's own configuration if it shows it, else measured. */
+export function kernelHz(): number {
+  return configuredHz(kernelConfig() ?? '') ?? measureHz();
+}
+
+/** CONFIG_HZ in a kernel configuration. */
+export function configuredHz(config: string): number | undefined {
+  const line = /^CONFIG_HZ=(\d+)$/m.exec(config);
+  return line === null ? undefined : Number(line[1]);
+}
+
+/** The running kernel's build configuration, or undefined when the system does not show it. */
+export function kernelConfig(): string | undefined {
+  if (existsSync('/proc/config.gz')) return gunzipSync(readFileSync('/proc/config.gz')).toString('latin1');
+  const boot = `/boot/config-${release()}`;
+  return existsSync(boot) ? readFileSync(boot, 'latin1') : undefined;
+}
