@@ -17,7 +17,8 @@ const WAIT: CommandOption = {
   help: 'wait this long for another bpfilter that is changing the same namespace (default: not at all)',
 };
 
-const FILES = 'FILE is restore text (`-`: standard input). Its family comes from -4 or -6, else from the suffix .v4 or .v6, else it is IPv4.';
+const FILES =
+  'FILE is restore text (`-`: standard input). Its family comes from -4 or -6, else from the suffix .v4 or .v6, else it is IPv4.';
 
 export const COMMANDS = {
   check: {

@@ -26,7 +26,10 @@ export function describeFailure(error: unknown): Failure {
   if (isFirewallError(error)) return { message, status: FIREWALL_STATUS[error.kind] };
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (isNotPermitted(cause)) {
-      return { message: `${message}\nThis needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN.`, status: EXIT.denied };
+      return {
+        message: `${message}\nThis needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN.`,
+        status: EXIT.denied,
+      };
     }
   }
   return { message, status: EXIT.failure };

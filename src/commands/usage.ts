@@ -20,7 +20,9 @@ export function generalHelp(): string {
 
 /** `bpfilter COMMAND --help`. */
 export function commandHelp(name: string, spec: CommandSpec): string {
-  const options = Object.entries(spec.options).map(([long, option]) => [optionSyntax(long, option), option.help] as const);
+  const options = Object.entries(spec.options).map(
+    ([long, option]) => [optionSyntax(long, option), option.help] as const,
+  );
   const width = Math.max(...options.map(([syntax]) => syntax.length));
   const optionLines = options.map(([syntax, help]) => {
     const [first = '', ...more] = wrap(help, WIDTH - width - 4);

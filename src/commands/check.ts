@@ -1,0 +1,27 @@
+/** `bpfilter check`: everything that can be said about rule sets without asking the kernel anything. */
+
+import { REFERENCE_FACTS } from '../bpf/reference-facts.ts';
+import { placements } from '../firewall/placement.ts';
+import { hasErrors, planFamily } from '../firewall/plan.ts';
+import { printRuleset } from '../languages/iptables/print.ts';
+import { EXIT, type Invocation } from './command.ts';
+import { parseFiles, readFiles, report } from './operands.ts';
+import { placementTable } from './placement-table.ts';
+
+export async function run({ options, output, ...invocation }: Invocation): Promise<number> {
+  const files = readFiles({ options, output, ...invocation });
+  const rulesets = parseFiles(files, output);
+  if (rulesets === undefined) return EXIT.usage;
+
+  const diagnostics = rulesets.flatMap(
+    (ruleset) => planFamily(ruleset, REFERENCE_FACTS, { counters: true }).diagnostics,
+  );
+  report(diagnostics, output);
+  if (hasErrors(diagnostics)) return EXIT.usage;
+
+  if (options['print'] === true) {
+    for (const ruleset of rulesets) output.out(printRuleset(ruleset, { counters: options['counters'] === true }));
+  }
+  if (options['placement'] === true) output.out(placementTable(rulesets.flatMap(placements)));
+  return EXIT.done;
+}

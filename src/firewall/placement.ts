@@ -1,0 +1,58 @@
+/** Where each chain of a rule set runs. */
+
+import type { Family, TableName } from '../packet/netfilter.ts';
+import type { Chain, Ruleset, Table } from '../rules/model.ts';
+
+export type Placement =
+  /** A BPF program at the netfilter hook. */
+  | 'bpf'
+  /** The same, and the kernel sends the answers of its REJECT rules. */
+  | 'bpf+bridge'
+  /** The kernel's own table, loaded by the system's iptables. */
+  | 'kernel';
+
+export interface ChainPlacement {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly chain: string;
+  readonly placement: Placement;
+  readonly rules: number;
+}
+
+/** nat rewrites packets and mangle changes them: a BPF program at a netfilter hook may do neither. */
+export function isKernelTable(name: TableName): boolean {
+  return name === 'nat' || name === 'mangle';
+}
+
+/** Placement of every chain of a rule set, in its order. */
+export function placements(ruleset: Ruleset): readonly ChainPlacement[] {
+  return ruleset.tables.flatMap((table) => {
+    const bridged = isKernelTable(table.name) ? new Set<string>() : chainsThatReject(table);
+    return table.chains.map((chain) => ({
+      family: ruleset.family,
+      table: table.name,
+      chain: chain.name,
+      placement: isKernelTable(table.name) ? 'kernel' : bridged.has(chain.name) ? 'bpf+bridge' : 'bpf',
+      rules: chain.rules.length,
+    }));
+  });
+}
+
+/** Names of the chains from which a REJECT can be reached, by their own rules or by jumps and gotos. */
+export function chainsThatReject(table: Table): ReadonlySet<string> {
+  const rejecting = new Set(table.chains.filter(rejects).map((chain) => chain.name));
+  const callers = new Map<string, string[]>();
+  for (const chain of table.chains) {
+    for (const { target } of chain.rules) {
+      if (target.kind !== 'jump' && target.kind !== 'goto') continue;
+      callers.set(target.chain, [...(callers.get(target.chain) ?? []), chain.name]);
+    }
+  }
+  // A Set hands out members that are added while it is walked, so this visits callers of callers too.
+  for (const name of rejecting) for (const caller of callers.get(name) ?? []) rejecting.add(caller);
+  return rejecting;
+}
+
+function rejects(chain: Chain): boolean {
+  return chain.rules.some(({ target }) => target.kind === 'extension' && target.name === 'REJECT');
+}

@@ -1,0 +1,153 @@
+/**
+ * From a rule set to what has to be installed for it. Pure: the same rules for the same kernel give the same plan.
+ */
+
+import type { KernelFacts } from '../bpf/facts.ts';
+import { slotCount } from '../bpf/program.ts';
+import { compileGeneration } from '../codegen/compile.ts';
+import type { CompiledGeneration } from '../codegen/compiled.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { printRuleset } from '../languages/iptables/print.ts';
+import { lowerTable } from '../lowering/lower-table.ts';
+import type { Family, TableName } from '../packet/netfilter.ts';
+import type { TablePolicy } from '../policy/ir.ts';
+import { type Counters, type Rule, type Ruleset, ZERO_COUNTERS } from '../rules/model.ts';
+import { type ChainPlacement, chainsThatReject, isKernelTable, placements } from './placement.ts';
+import type { FamilyState, TableState } from './state.ts';
+
+/** Everything that one family needs, ready to be loaded. */
+export interface FamilyPlan {
+  readonly family: Family;
+  readonly ruleset: Ruleset;
+  readonly placements: readonly ChainPlacement[];
+  readonly compiled: CompiledGeneration;
+  readonly kernelTables: readonly KernelTable[];
+  /** The plan's state, except for the generation that will make it. */
+  readonly state: Omit<FamilyState, 'madeBy'>;
+}
+
+/** A table for the system's iptables-restore. */
+export interface KernelTable {
+  readonly name: TableName;
+  /** Restore text of this table alone, with counters. */
+  readonly text: string;
+}
+
+export interface PlanResult {
+  /** Present exactly when no diagnostic is an error. */
+  readonly plan?: FamilyPlan;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface PlanOptions {
+  /** Counting starts at the rule set's own counters instead of at zero (restore -c). */
+  readonly counters: boolean;
+}
+
+/** Lowers and compiles the tables of one family. */
+export function planFamily(source: Ruleset, facts: KernelFacts, options: PlanOptions): PlanResult {
+  const ruleset = options.counters ? source : withoutCounters(source);
+  const lowered = ruleset.tables
+    .filter((table) => !isKernelTable(table.name))
+    .map((table) => lowerTable(table, ruleset.family));
+  const diagnostics = lowered.flatMap((result) => result.diagnostics);
+  if (hasErrors(diagnostics)) return { diagnostics };
+
+  const policies = lowered.flatMap((result) => (result.policy === undefined ? [] : [result.policy]));
+  const { generation, diagnostics: late } = compileGeneration({ policies, facts });
+  const all = [...diagnostics, ...late];
+  if (generation === undefined || hasErrors(late)) return { diagnostics: all };
+
+  return { plan: assemble(ruleset, policies, generation, facts), diagnostics: all };
+}
+
+export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some((item) => item.severity === 'error');
+}
+
+function assemble(
+  ruleset: Ruleset,
+  policies: readonly TablePolicy[],
+  compiled: CompiledGeneration,
+  facts: KernelFacts,
+): FamilyPlan {
+  const kernelTables = ruleset.tables
+    .filter((table) => isKernelTable(table.name))
+    .map((table) => ({
+      name: table.name,
+      text: printRuleset({ family: ruleset.family, tables: [table] }, { counters: true }),
+    }));
+  return Object.freeze({
+    family: ruleset.family,
+    ruleset,
+    placements: placements(ruleset),
+    compiled,
+    kernelTables,
+    state: {
+      text: printRuleset(ruleset, { counters: true }),
+      tables: ruleset.tables.map((table): TableState => {
+        const policy = policies.find((item) => item.table === table.name);
+        if (policy === undefined) return { name: table.name, placement: 'kernel' };
+        return tableState(policy, compiled, chainsThatReject(table));
+      }),
+      counterStride: compiled.counterStride,
+      cpus: facts.possibleCpus,
+      maps: compiled.maps.map((map) => map.name),
+      conntrack: compiled.needs.conntrack.includes(ruleset.family),
+      log: compiled.needs.log,
+    },
+  });
+}
+
+function tableState(policy: TablePolicy, compiled: CompiledGeneration, bridged: ReadonlySet<string>): TableState {
+  const base = compiled.counters.find((item) => item.family === policy.family && item.table === policy.table);
+  const first = base?.first ?? 0;
+  return {
+    placement: 'bpf',
+    name: policy.table,
+    chains: policy.chains.map((chain) => ({
+      name: chain.name,
+      ...(chain.base === undefined ? {} : { policy: first + chain.base.counter }),
+      rules: chain.rules.map((rule) => first + rule.counter),
+      bridge: bridged.has(chain.name),
+    })),
+    hooks: compiled.hooks
+      .filter((hook) => hook.family === policy.family && hook.table === policy.table)
+      .map((hook) => ({ hook: hook.hook, instructions: slotCount(hook.program), reject: hook.reject })),
+  };
+}
+
+/** The same rules, every counter zero. */
+export function withoutCounters(ruleset: Ruleset): Ruleset {
+  return mapCounters(ruleset, () => ZERO_COUNTERS);
+}
+
+/** Which counter of a rule set: a rule's (0-based position) or a chain's policy. */
+export interface CounterPlace {
+  readonly table: TableName;
+  readonly chain: string;
+  readonly rule: number | 'policy';
+}
+
+/** The same rules with other counters; user chains have none. */
+export function mapCounters(ruleset: Ruleset, value: (place: CounterPlace, now: Counters) => Counters): Ruleset {
+  return {
+    ...ruleset,
+    tables: ruleset.tables.map((table) => ({
+      ...table,
+      chains: table.chains.map((chain) => ({
+        ...chain,
+        counters:
+          chain.policy === undefined
+            ? ZERO_COUNTERS
+            : value({ table: table.name, chain: chain.name, rule: 'policy' }, chain.counters),
+        rules: chain.rules.map(
+          (rule, at): Rule => ({
+            ...rule,
+            counters: value({ table: table.name, chain: chain.name, rule: at }, rule.counters),
+          }),
+        ),
+      })),
+    })),
+  };
+}

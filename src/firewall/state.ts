@@ -1,0 +1,85 @@
+/**
+ * What is in force, as data that lies beside the programs in a pinned map: the rules as text, and how their counters are
+ * found. It is written before the switch and never changed, so what `save` and `list` read is what runs.
+ *
+ * The value of the map: u32 length (little endian), then that many bytes of gzip of JSON.
+ */
+
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type { Family, Hook, TableName } from '../packet/netfilter.ts';
+import type { RejectWith } from '../policy/ir.ts';
+
+export interface GenerationState {
+  readonly version: 1;
+  readonly generation: number;
+  readonly families: { readonly [F in Family]?: FamilyState };
+}
+
+export interface FamilyState {
+  /** The generation that made the programs and maps; later ones carry them over as they are. */
+  readonly madeBy: number;
+  /** Every table of the family as restore text; its counters are the values that counting started from. */
+  readonly text: string;
+  readonly tables: readonly TableState[];
+  /** Bytes between the counters of two CPUs, and how many CPUs have counters. */
+  readonly counterStride: number;
+  readonly cpus: number;
+  /** Names of the maps of this family that are pinned with the generation. */
+  readonly maps: readonly string[];
+  readonly conntrack: boolean;
+  readonly log: boolean;
+}
+
+export type TableState =
+  | {
+      readonly placement: 'bpf';
+      readonly name: TableName;
+      readonly chains: readonly ChainState[];
+      readonly hooks: readonly HookState[];
+    }
+  /** Loaded into the kernel by its own iptables. */
+  | { readonly placement: 'kernel'; readonly name: TableName };
+
+/** Positions in the family's counter map. */
+export interface ChainState {
+  readonly name: string;
+  readonly policy?: number;
+  readonly rules: readonly number[];
+  /** A packet in this chain can reach a REJECT. */
+  readonly bridge: boolean;
+}
+
+export interface HookState {
+  readonly hook: Hook;
+  /** 8-byte instructions before the verifier rewrote them. */
+  readonly instructions: number;
+  /** Reject classes that the program can ask the bridge for. */
+  readonly reject: readonly RejectWith[];
+}
+
+export function encodeState(state: GenerationState): Uint8Array {
+  const body = gzipSync(JSON.stringify(state));
+  const value = Buffer.alloc(4 + body.length);
+  value.writeUInt32LE(body.length, 0);
+  body.copy(value, 4);
+  return value;
+}
+
+/** Throws an Error when the bytes are not a state of a version that this program knows. */
+export function decodeState(value: Uint8Array): GenerationState {
+  const buffer = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  const length = buffer.length < 4 ? 0 : buffer.readUInt32LE(0);
+  const parsed: unknown = JSON.parse(gunzipSync(buffer.subarray(4, 4 + length)).toString('utf8'));
+  if (!isState(parsed)) throw new Error('the pinned state was written by another version of bpfilter');
+  return parsed;
+}
+
+function isState(value: unknown): value is GenerationState {
+  return typeof value === 'object' && value !== null && 'version' in value && value.version === 1;
+}
+
+/** Names of the family's tables that its generation loaded into the kernel. */
+export function kernelTablesOf(state: GenerationState | undefined, family: Family): readonly TableName[] {
+  const tables = state?.families[family]?.tables ?? [];
+  return tables.filter((table) => table.placement === 'kernel').map((table) => table.name);
+}
