@@ -27,8 +27,16 @@ export function works(program: string, args: readonly string[]): boolean {
   }
 }
 
+export interface IpBatchOptions {
+  readonly namespace?: string;
+  /** `-4` or `-6`: the family of routes and rules that do not show it. */
+  readonly family?: '-4' | '-6';
+}
+
 /** `ip -batch`: many commands of iproute2 in one process, optionally inside a namespace. */
-export function ipBatch(lines: readonly string[], namespace?: string): void {
+export function ipBatch(lines: readonly string[], options: IpBatchOptions = {}): void {
   if (lines.length === 0) return;
-  run('ip', [...(namespace === undefined ? [] : ['-n', namespace]), '-batch', '-'], `${lines.join('\n')}\n`);
+  const { namespace, family } = options;
+  const args = [...(namespace === undefined ? [] : ['-n', namespace]), ...(family === undefined ? [] : [family])];
+  run('ip', [...args, '-batch', '-'], `${lines.join('\n')}\n`);
 }

@@ -64,8 +64,6 @@ const SYSCTLS: Readonly<Record<string, string | number>> = {
   'ipv4/ipfrag_time': 3600,
   'ipv4/tcp_timestamps': 0,
   'ipv4/ping_group_range': '1 0',
-  'ipv6/conf/all/forwarding': 1,
-  'ipv6/conf/default/forwarding': 1,
   'ipv6/conf/all/accept_ra': 0,
   'ipv6/conf/default/accept_ra': 0,
   'ipv6/conf/all/accept_dad': 0,
@@ -118,7 +116,7 @@ export function buildTopology(options: TopologyOptions): Topology {
   try {
     ipBatch(namespaces.map((namespace) => `netns add ${namespace}`));
     setSysctls(name, SYSCTLS);
-    for (const peer of peers) setSysctls(peer, { ...SYSCTLS, 'ipv4/ip_forward': 0, 'ipv6/conf/default/forwarding': 0 });
+    for (const peer of peers) setSysctls(peer, { ...SYSCTLS, 'ipv4/ip_forward': 0 });
     ipBatch(
       names.map((device, link) => {
         const mac = formatMac(macOf(link));
@@ -126,10 +124,18 @@ export function buildTopology(options: TopologyOptions): Topology {
         return `link add name ${device} netns ${name} ${common} type veth peer name p${link} netns ${peerNamespace(link)} ${common}`;
       }),
     );
-    ipBatch(deviceCommands(names), name);
+    ipBatch(deviceCommands(names), { namespace: name });
+    // Only now: a device that can do multicast while forwarding is on joins the routers' group, and reports that.
+    setSysctls(name, { 'ipv6/conf/all/forwarding': 1 });
+    for (const family of ['-4', '-6'] as const) ipBatch(routingCommands(names, family), { namespace: name, family });
     for (const peer of peers) {
       const links = names.map((_, link) => link).filter((link) => peerNamespace(link) === peer);
-      ipBatch(peerCommands(links, hosts), peer);
+      ipBatch(peerCommands(links, hosts), { namespace: peer });
+      const first = links[0];
+      if (!hosts || first === undefined) continue;
+      const { ipv4, ipv6 } = addressesOn(first, 1);
+      ipBatch([`route add default via ${ipv4}`], { namespace: peer, family: '-4' });
+      ipBatch([`route add default via ${ipv6}`], { namespace: peer, family: '-6' });
     }
     const own = interfaceIndexes(name);
     const theirs = new Map(peers.map((peer) => [peer, interfaceIndexes(peer)] as const));
@@ -155,7 +161,7 @@ export function buildTopology(options: TopologyOptions): Topology {
   }
 }
 
-/** Quiet device, addresses, and routes: what comes in on one link leaves on the next; our own packets use the first two. */
+/** Quiet devices and their addresses. */
 function deviceCommands(names: readonly string[]): readonly string[] {
   const lines = ['link set lo up'];
   names.forEach((device, link) => {
@@ -168,27 +174,21 @@ function deviceCommands(names: readonly string[]): readonly string[] {
       `addr add ${linkLocal}/64 dev ${device} nodad`,
     );
   });
-  names.forEach((device, link) => {
-    const next = names[(link + 1) % names.length]!;
-    for (const family of ['-4', '-6']) {
-      lines.push(
-        `${family === '-4' ? '' : '-6 '}rule add pref ${100 + link} iif ${device} lookup ${1000 + link}`,
-        `${family === '-4' ? '' : '-6 '}route add default dev ${next} table ${1000 + link}`,
-      );
-    }
-  });
-  const [first, second] = [names[0]!, names[1]!];
-  lines.push(
-    `route add 0.0.0.0/1 dev ${first}`,
-    `route add 128.0.0.0/1 dev ${second}`,
-    `-6 route add ::/1 dev ${first}`,
-    `-6 route add 8000::/1 dev ${second}`,
-    'rule add pref 40 iif lo lookup main',
-    '-6 rule add pref 40 iif lo lookup main',
-    `route add local default dev lo table ${ALL_LOCAL}`,
-    `-6 route add local default dev lo table ${ALL_LOCAL}`,
-  );
   return lines;
+}
+
+/** What comes in on one link leaves on the next; our own packets use the first two, by the top bit of their destination. */
+function routingCommands(names: readonly string[], family: '-4' | '-6'): readonly string[] {
+  const halves = family === '-4' ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
+  return [
+    ...halves.map((half, index) => `route add ${half} dev ${names[index]}`),
+    'rule add pref 40 iif lo lookup main',
+    `route add local default dev lo table ${ALL_LOCAL}`,
+    ...names.flatMap((device, link) => [
+      `rule add pref ${100 + link} iif ${device} lookup ${1000 + link}`,
+      `route add default dev ${names[(link + 1) % names.length]} table ${1000 + link}`,
+    ]),
+  ];
 }
 
 function peerCommands(links: readonly number[], hosts: boolean): readonly string[] {
@@ -202,11 +202,6 @@ function peerCommands(links: readonly number[], hosts: boolean): readonly string
       `addr add ${ipv6}/64 dev p${link} nodad`,
       `addr add ${linkLocal}/64 dev p${link} nodad`,
     );
-  }
-  const first = links[0];
-  if (hosts && first !== undefined) {
-    lines.push(`route add default via ${addressesOn(first, 1).ipv4} dev p${first}`);
-    lines.push(`-6 route add default via ${addressesOn(first, 1).ipv6} dev p${first}`);
   }
   return lines;
 }

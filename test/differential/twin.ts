@@ -1,0 +1,192 @@
+/**
+ * Two identical devices under test, one firewall in each, the same stimuli for both: whatever they then disagree about is a
+ * difference between the firewalls.
+ *
+ * Compared: every counter line of the save text, the delivered frames, the answers, what left the firewall at each hook, and
+ * the result of every local send. Not compared: the IPv4 identification (and with it the header checksum) of packets, which
+ * the kernel chooses at random for the packets it makes itself.
+ */
+import { cpus } from 'node:os';
+import { withNamespace } from '../../src/kernel/namespace.ts';
+import { asUser, openRawSocket, pinToCpu, type RawSocket } from '../../src/kernel/packet-socket.ts';
+import type { Family } from '../../src/packet/netfilter.ts';
+import type { Firewall, FirewallFactory, RuleSets } from '../support/firewalls.ts';
+import { savedDifferences } from '../support/saved.ts';
+import { buildTopology, type Topology, type TopologyOptions } from '../support/topology.ts';
+import { type Delivered, installWatch, type MarkTable, readWatch } from '../support/watch.ts';
+import { type CapturedFrame, openWire, type Wire } from '../support/wire.ts';
+import { destinationOf, type Phase, type Stimulus } from './stimulus.ts';
+
+export interface Observation {
+  readonly saved: Readonly<Record<Family, string>>;
+  readonly frames: readonly CapturedFrame[];
+  readonly delivered: Delivered;
+  /** Results of the sends, in order: 0 or a negative error number. */
+  readonly sent: readonly number[];
+}
+
+/** One device under test, its firewall, and the test's ends of its links. Owns namespaces and sockets. */
+export interface Side {
+  readonly firewall: Firewall;
+  readonly topology: Topology;
+  send(stimulus: Stimulus): number;
+  settle(): void;
+  /** Frames since the last call, and all counters. */
+  observe(sent: readonly number[]): Observation;
+  close(): void;
+}
+
+let nextNumber = 0;
+
+/** Builds one side with rules in force. `marks` maps source addresses of frames to marks. */
+export function buildSide(
+  make: FirewallFactory,
+  sets: RuleSets,
+  options: Omit<TopologyOptions, 'name'>,
+  marks: MarkTable = new Map(),
+): Side {
+  pinToCpu(cpus().length - 1);
+  const topology = buildTopology({ ...options, name: `bfh-${process.pid}-${nextNumber++}` });
+  let wire: Wire | undefined;
+  let firewall: Firewall | undefined;
+  const sockets = new Map<string, RawSocket>();
+  const close = (): void => {
+    for (const socket of sockets.values()) socket.close();
+    wire?.close();
+    firewall?.close();
+    topology.close();
+  };
+  try {
+    wire = openWire(topology);
+    firewall = make(topology.namespace);
+    firewall.apply(sets);
+    installWatch(topology.namespace, marks);
+    const { send, settle } = sender(topology, wire, sockets);
+    return { firewall, topology, send, settle, observe: observer(topology, wire, firewall), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function sender(topology: Topology, wire: Wire, sockets: Map<string, RawSocket>): Pick<Side, 'send' | 'settle'> {
+  const local = (stimulus: Extract<Stimulus, { kind: 'local' }>): RawSocket => {
+    const { family, mark = 0, uid = 0, gid = 0 } = stimulus;
+    const key = `${family} ${mark} ${uid} ${gid}`;
+    const known = sockets.get(key);
+    if (known !== undefined) return known;
+    const socket = withNamespace(topology.namespace, () =>
+      asUser(uid, gid, () => openRawSocket(family, topology.devices[0]!.index)),
+    );
+    sockets.set(key, socket);
+    socket.setMark(mark);
+    return socket;
+  };
+  return {
+    send(stimulus) {
+      if (stimulus.kind === 'frame') return wire.inject(stimulus.device, stimulus.frame);
+      const destination = destinationOf(stimulus.family, stimulus.packet);
+      return destination === undefined ? 0 : local(stimulus).send(stimulus.packet, destination);
+    },
+    settle: () => wire.settle(),
+  };
+}
+
+function observer(topology: Topology, wire: Wire, firewall: Firewall): Side['observe'] {
+  return (sent) => ({
+    saved: { ipv4: firewall.save('ipv4'), ipv6: firewall.save('ipv6') },
+    frames: wire.collect(),
+    delivered: readWatch(topology.namespace),
+    sent,
+  });
+}
+
+/** IPv4 identification and header checksum at zero, also behind VLAN tags. */
+function withoutIdentification(frame: Uint8Array): string {
+  const bytes = Buffer.from(frame);
+  let at = 12;
+  while (at + 4 < bytes.length && [0x8100, 0x88a8].includes(bytes.readUInt16BE(at))) at += 4;
+  if (at + 14 <= bytes.length && bytes.readUInt16BE(at) === 0x0800) {
+    bytes.writeUInt16BE(0, at + 6);
+    bytes.writeUInt16BE(0, at + 12);
+  }
+  return bytes.toString('hex');
+}
+
+/** How two observations differ; empty when they are equal. */
+export function differences(left: Observation, right: Observation): readonly string[] {
+  const found: string[] = [];
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    found.push(...savedDifferences(left.saved[family], right.saved[family]).map((line) => `${family} ${line}`));
+  }
+  for (const [hook, count] of Object.entries(left.delivered)) {
+    if (right.delivered[hook] !== count) found.push(`passed ${hook}: ${count} | ${right.delivered[hook]}`);
+  }
+  const print = ({ device, frame }: CapturedFrame): string => `link ${device} ${withoutIdentification(frame)}`;
+  const ours = left.frames.map(print);
+  const theirs = right.frames.map(print);
+  for (let index = 0; index < Math.max(ours.length, theirs.length); index++) {
+    if (ours[index] === theirs[index]) continue;
+    found.push(`frame ${index} sent: ${ours[index] ?? '(none)'} | ${theirs[index] ?? '(none)'}`);
+    break;
+  }
+  left.sent.forEach((result, index) => {
+    if (right.sent[index] !== result) found.push(`result of send ${index}: ${result} | ${right.sent[index]}`);
+  });
+  return found;
+}
+
+export interface TwinOptions extends Omit<TopologyOptions, 'name'> {
+  readonly left: FirewallFactory;
+  readonly right: FirewallFactory;
+  readonly marks?: MarkTable;
+}
+
+/** Source addresses that stand for marks, from the stimuli themselves. */
+function marksOf(phases: readonly Phase[]): MarkTable {
+  const marks = new Map<string, number>();
+  for (const stimulus of phases.flatMap((phase) => phase.stimuli)) {
+    if (stimulus.kind !== 'frame' || stimulus.mark === undefined) continue;
+    const mac = Buffer.from(stimulus.frame.subarray(6, 12))
+      .toString('hex')
+      .replace(/(..)(?=.)/g, '$1:');
+    if (!marks.has(mac)) marks.set(mac, stimulus.mark);
+  }
+  return marks;
+}
+
+/** Runs all phases on fresh twins, stimulus by stimulus in lockstep, and returns both observations. */
+export function runTwins(
+  sets: RuleSets,
+  phases: readonly Phase[],
+  options: TwinOptions,
+): readonly [left: Observation, right: Observation] {
+  const marks = options.marks ?? marksOf(phases);
+  const left = buildSide(options.left, sets, options, marks);
+  try {
+    const right = buildSide(options.right, sets, options, marks);
+    try {
+      const sent: [number[], number[]] = [[], []];
+      for (const { path, stimuli } of phases) {
+        left.topology.deliver(path);
+        right.topology.deliver(path);
+        stimuli.forEach((stimulus, index) => {
+          sent[0].push(left.send(stimulus));
+          sent[1].push(right.send(stimulus));
+          // Queues between the devices are short: let them run empty before one overflows.
+          if (index % 64 === 63) {
+            left.settle();
+            right.settle();
+          }
+        });
+        left.settle();
+        right.settle();
+      }
+      return [left.observe(sent[0]), right.observe(sent[1])];
+    } finally {
+      right.close();
+    }
+  } finally {
+    left.close();
+  }
+}
