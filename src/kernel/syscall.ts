@@ -58,7 +58,7 @@ interface Native {
   view(address: bigint, length: number): ArrayBuffer;
 }
 
-let native: Native | undefined;
+let library: Native | undefined;
 
 function open(): Native {
   const arch = process.arch;
@@ -82,8 +82,8 @@ function open(): Native {
 }
 
 function lib(): Native {
-  native ??= open();
-  return native;
+  library ??= open();
+  return library;
 }
 
 /** The address of a view's first byte; stable as long as the view lives (asking for it moves small arrays off V8's heap). */
@@ -97,7 +97,7 @@ function word(argument: SyscallArgument): number | bigint {
 }
 
 /** Memory of the call under way: V8 may otherwise free an array after the last use it can see, which is before the call. */
-let held: readonly SyscallArgument[] | undefined;
+const call = { memory: [] as readonly SyscallArgument[] };
 
 /**
  * One system call on the calling thread.
@@ -112,10 +112,10 @@ export function trySyscall(
   e?: SyscallArgument,
   f?: SyscallArgument,
 ): number {
-  const { syscall: call, numbers, errno } = lib();
-  held = [a, b, c, d, e, f];
-  const result = call(numbers[name], word(a), word(b), word(c), word(d), word(e), word(f));
-  held = undefined;
+  const { syscall: native, numbers, errno } = lib();
+  call.memory = [a, b, c, d, e, f];
+  const result = native(numbers[name], word(a), word(b), word(c), word(d), word(e), word(f));
+  call.memory = [];
   return result === -1 ? -errno() : Number(result);
 }
 
@@ -126,14 +126,18 @@ export function syscall(name: SyscallName, args: readonly SyscallArgument[], com
   return result;
 }
 
+/** Arguments of asynchronous calls under way. */
+const waiting = new Set<readonly SyscallArgument[]>();
+
 /**
- * The same call on a worker thread, for calls that wait. The caller keeps memory arguments alive until it settles.
+ * The same call on a worker thread, for calls that wait.
  * Per-thread state (network namespace) is that of the process's start. Resolves to the result; failures count as 0.
  */
 export function syscallAsync(name: SyscallName, args: readonly SyscallArgument[]): Promise<number> {
-  const { syscall: call, numbers } = lib();
+  const { syscall: native, numbers } = lib();
+  waiting.add(args);
   return new Promise((resolve) => {
-    call.async(
+    native.async(
       numbers[name],
       word(args[0]),
       word(args[1]),
@@ -141,7 +145,10 @@ export function syscallAsync(name: SyscallName, args: readonly SyscallArgument[]
       word(args[3]),
       word(args[4]),
       word(args[5]),
-      (_error, result) => resolve(Math.max(0, Number(result ?? 0))),
+      (_error, result) => {
+        waiting.delete(args);
+        resolve(Math.max(0, Number(result ?? 0)));
+      },
     );
   });
 }

@@ -1,0 +1,68 @@
+/** An advisory lock on a file, so that two of us never change the same namespace at once. */
+
+import { closeSync, openSync } from 'node:fs';
+import { ERRNO, SyscallError } from './errno.ts';
+import { trySyscall } from './syscall.ts';
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const RETRY_MS = 10;
+
+export interface FileLock {
+  release(): void;
+}
+
+/** Another process held the lock for the whole time we were ready to wait. */
+export class LockTimeoutError extends Error {
+  override readonly name: string = 'LockTimeoutError';
+  readonly path: string;
+
+  constructor(path: string, timeoutMs: number) {
+    super(`${path} is locked by another process (waited ${timeoutMs} ms)`);
+    this.path = path;
+  }
+}
+
+/**
+ * Locks `path` (created when it does not exist) with flock(2). The kernel releases it with the process, however that ends.
+ * @throws LockTimeoutError after `timeoutMs`; the file system's error when the file cannot be opened.
+ */
+export function acquireLock(path: string, timeoutMs: number): FileLock {
+  const fd = openSync(path, 'a', 0o600);
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const result = trySyscall('flock', fd, LOCK_EX | LOCK_NB);
+    if (result >= 0) break;
+    const left = deadline - performance.now();
+    const again = result === -ERRNO.EAGAIN.number || result === -ERRNO.EINTR.number;
+    if (again && left > 0) {
+      sleep(Math.min(RETRY_MS, left));
+      continue;
+    }
+    closeSync(fd);
+    throw again ? new LockTimeoutError(path, timeoutMs) : new SyscallError('flock', -result, path);
+  }
+  let held = true;
+  return {
+    release() {
+      if (!held) return;
+      held = false;
+      closeSync(fd);
+    },
+  };
+}
+
+/** Runs `fn` under the lock. */
+export function withLock<T>(path: string, timeoutMs: number, fn: () => T): T {
+  const lock = acquireLock(path, timeoutMs);
+  try {
+    return fn();
+  } finally {
+    lock.release();
+  }
+}
+
+/** Blocks the thread: nothing else may happen between the steps of a change. */
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
