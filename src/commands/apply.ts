@@ -1,0 +1,50 @@
+/** `bpfilter apply`: reads, plans, installs and switches. */
+
+import type { ApplyResult } from '../firewall/install.ts';
+import { type FamilyPlan, hasErrors, planFamily } from '../firewall/plan.ts';
+import { wholeNumber } from './arguments.ts';
+import { EXIT, type Invocation } from './command.ts';
+import { parseFiles, readFiles, report, requireOnePerFamily } from './operands.ts';
+import { netnsOf } from './options.ts';
+import { placementTable } from './placement-table.ts';
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { options, output } = invocation;
+  const waitSeconds = wholeNumber('wait', options['wait']) ?? 0;
+  const files = readFiles(invocation);
+  requireOnePerFamily(files);
+  const rulesets = parseFiles(files, output);
+  if (rulesets === undefined) return EXIT.usage;
+
+  // Only now: a faulty rule set is reported on every machine, whatever its kernel can do.
+  const { requiredKernelFacts } = await import('../firewall/requirements.ts');
+  const facts = requiredKernelFacts();
+  const results = rulesets.map((ruleset) => planFamily(ruleset, facts, { counters: options['counters'] === true }));
+  const diagnostics = results.flatMap((result) => result.diagnostics);
+  report(diagnostics, output);
+  if (hasErrors(diagnostics)) return EXIT.usage;
+  const plans = results.flatMap(({ plan }) => (plan === undefined ? [] : [plan]));
+
+  let result: ApplyResult | undefined;
+  if (options['dry-run'] !== true) {
+    const { applyPlans } = await import('../firewall/install.ts');
+    const { withExclusiveSession } = await import('../firewall/session.ts');
+    result = withExclusiveSession(netnsOf(options), waitSeconds, (session) => applyPlans(session.layout, plans));
+  }
+  output.out(options['json'] === true ? asJson(plans, result) : asText(plans));
+  return EXIT.done;
+}
+
+function asText(plans: readonly FamilyPlan[]): string {
+  return placementTable(plans.flatMap((plan) => plan.placements));
+}
+
+function asJson(plans: readonly FamilyPlan[], result: ApplyResult | undefined): string {
+  const json = {
+    version: 1,
+    applied: result !== undefined,
+    ...(result === undefined ? {} : { generation: result.generation, programs: result.programs }),
+    chains: plans.flatMap((plan) => plan.placements),
+  };
+  return `${JSON.stringify(json, undefined, 2)}\n`;
+}

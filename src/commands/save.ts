@@ -1,0 +1,18 @@
+/** `bpfilter save`: the rules in force as restore text. */
+
+import { readRuleset } from '../firewall/read.ts';
+import { withSession } from '../firewall/session.ts';
+import { printRuleset } from '../languages/iptables/print.ts';
+import { EXIT, type Invocation } from './command.ts';
+import { chosenFamily } from './operands.ts';
+import { netnsOf, tableOf } from './options.ts';
+
+export async function run({ options, output }: Invocation): Promise<number> {
+  const family = chosenFamily(options) ?? 'ipv4';
+  const only = tableOf(options);
+  const ruleset = withSession(netnsOf(options), ({ layout }) => readRuleset(layout, family));
+  if (ruleset === undefined) return EXIT.done;
+  const tables = ruleset.tables.filter((table) => only === undefined || table.name === only);
+  output.out(printRuleset({ ...ruleset, tables }, { counters: options['counters'] === true }));
+  return EXIT.done;
+}

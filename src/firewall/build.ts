@@ -1,0 +1,118 @@
+/**
+ * Loading a generation: its maps and programs, pinned under `gen-<n>/`, and its state. Nothing refers to them yet, so a
+ * failure or a kill in here leaves nothing but a directory that the next apply or flush removes.
+ */
+
+import { closeSync, mkdirSync } from 'node:fs';
+import { type BpfMap, createMap } from '../kernel/map.ts';
+import { openPinned, openPinnedProgram, pin } from '../kernel/object.ts';
+
+import { type BpfProgram, loadProgram } from '../kernel/program.ts';
+import { FAMILIES, type Family } from '../packet/netfilter.ts';
+import { type HookPoint, isPersistentMap, type Layout } from './layout.ts';
+import type { FamilyPlan } from './plan.ts';
+import { type PersistentMaps, writeState } from './store.ts';
+import type { FamilyState, GenerationState } from './state.ts';
+
+/** Programs of a loaded generation. Owns their descriptors; the pins keep the programs. */
+export interface LoadedGeneration {
+  readonly state: GenerationState;
+  readonly programs: readonly { readonly point: HookPoint; readonly program: BpfProgram }[];
+  close(): void;
+}
+
+export interface BuildInput {
+  readonly layout: Layout;
+  readonly maps: PersistentMaps;
+  /** New rules, by family. */
+  readonly plans: readonly FamilyPlan[];
+  /** What is in force: families without a plan are carried over from it, objects and all. */
+  readonly previous: GenerationState | undefined;
+}
+
+/** Builds the generation after `previous` (the first is 1). */
+export function buildGeneration({ layout, maps, plans, previous }: BuildInput): LoadedGeneration {
+  const generation = (previous?.generation ?? 0) + 1;
+  const families: { [F in Family]?: FamilyState } = {};
+  const programs: { point: HookPoint; program: BpfProgram }[] = [];
+  const close = (): void => {
+    for (const { program } of programs) program.close();
+  };
+  mkdirSync(layout.generation(generation), { mode: 0o700 });
+  try {
+    for (const family of FAMILIES) {
+      const plan = plans.find((item) => item.family === family);
+      const carried = previous?.families[family];
+      if (plan !== undefined) {
+        families[family] = { madeBy: generation, ...plan.state };
+        programs.push(...loadFamily(layout, generation, maps, plan));
+      } else if (previous !== undefined && carried !== undefined) {
+        families[family] = carried;
+        programs.push(...carryFamily(layout, previous.generation, generation, family, carried));
+      }
+    }
+    const state: GenerationState = { version: 1, generation, families };
+    writeState(layout, state);
+    return { state, programs, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+type LoadedPrograms = { point: HookPoint; program: BpfProgram }[];
+
+function loadFamily(layout: Layout, generation: number, persistent: PersistentMaps, plan: FamilyPlan): LoadedPrograms {
+  const own = new Map<string, BpfMap>();
+  const loaded: LoadedPrograms = [];
+  try {
+    for (const spec of plan.compiled.maps) {
+      if (isPersistentMap(spec.name)) continue;
+      const map = createMap(spec);
+      own.set(spec.name, map);
+      pin(map.fd, layout.generationMap(generation, plan.family, spec.name));
+    }
+    const maps = new Map([...persistent.byName, ...own]);
+    for (const { family, table, hook, program: spec } of plan.compiled.hooks) {
+      const point = { family, table, hook };
+      const program = loadProgram(spec, maps);
+      loaded.push({ point, program });
+      pin(program.fd, layout.program(generation, point));
+    }
+    return loaded;
+  } catch (error) {
+    for (const { program } of loaded) program.close();
+    throw error;
+  } finally {
+    for (const map of own.values()) map.close();
+  }
+}
+
+/** Pins the same maps and programs once more: same counters, same memory of limits, nothing is loaded. */
+function carryFamily(layout: Layout, from: number, to: number, family: Family, state: FamilyState): LoadedPrograms {
+  for (const name of state.maps) {
+    if (isPersistentMap(name)) continue;
+    const fd = openPinned(layout.generationMap(from, family, name));
+    try {
+      pin(fd, layout.generationMap(to, family, name));
+    } finally {
+      closeSync(fd);
+    }
+  }
+  const carried: LoadedPrograms = [];
+  try {
+    for (const table of state.tables) {
+      if (table.placement === 'kernel') continue;
+      for (const { hook } of table.hooks) {
+        const point = { family, table: table.name, hook };
+        const program = openPinnedProgram(layout.program(from, point));
+        carried.push({ point, program });
+        pin(program.fd, layout.program(to, point));
+      }
+    }
+    return carried;
+  } catch (error) {
+    for (const { program } of carried) program.close();
+    throw error;
+  }
+}

@@ -1,0 +1,34 @@
+/** What a generation needs of the system around its programs: derived from its state. */
+
+import { FAMILIES, type Family } from '../packet/netfilter.ts';
+import { type HookPoint, samePoint } from './layout.ts';
+import type { GenerationState } from './state.ts';
+
+export interface Needs {
+  /** Hook points with a program, hence with a stub. */
+  readonly points: readonly HookPoint[];
+  /** Hook points whose program can ask for a REJECT, hence with bridge and guard. */
+  readonly rejecting: readonly HookPoint[];
+  readonly conntrack: readonly Family[];
+}
+
+export const NO_NEEDS: Needs = Object.freeze({ points: [], rejecting: [], conntrack: [] });
+
+export function needsOf(state: GenerationState | undefined): Needs {
+  const hooks = FAMILIES.flatMap((family) =>
+    (state?.families[family]?.tables ?? []).flatMap((table) =>
+      table.placement === 'kernel'
+        ? []
+        : table.hooks.map(({ hook, reject }) => ({ point: { family, table: table.name, hook }, reject })),
+    ),
+  );
+  return {
+    points: hooks.map(({ point }) => point),
+    rejecting: hooks.filter(({ reject }) => reject.length > 0).map(({ point }) => point),
+    conntrack: FAMILIES.filter((family) => state?.families[family]?.conntrack === true),
+  };
+}
+
+export function includesPoint(points: readonly HookPoint[], point: HookPoint): boolean {
+  return points.some((other) => samePoint(other, point));
+}
