@@ -3,8 +3,7 @@
  * difference between the firewalls.
  *
  * Compared: every counter line of the save text, the delivered frames, the answers, what left the firewall at each hook, and
- * the result of every local send. Not compared: the IPv4 identification (and with it the header checksum) of packets, which
- * the kernel chooses at random for the packets it makes itself.
+ * the result of every local send. Not compared: the identification of packets and fragments (see identification.ts).
  */
 import { cpus } from 'node:os';
 import { withNamespace } from '../../src/kernel/namespace.ts';
@@ -15,6 +14,7 @@ import { savedDifferences } from '../support/saved.ts';
 import { buildTopology, type Topology, type TopologyOptions } from '../support/topology.ts';
 import { type Delivered, installWatch, type MarkTable, readWatch } from '../support/watch.ts';
 import { type CapturedFrame, openWire, type Wire } from '../support/wire.ts';
+import { withoutIdentification } from './identification.ts';
 import { destinationOf, type Phase, type Stimulus } from './stimulus.ts';
 
 export interface Observation {
@@ -101,18 +101,6 @@ function observer(topology: Topology, wire: Wire, firewall: Firewall): Side['obs
   });
 }
 
-/** IPv4 identification and header checksum at zero, also behind VLAN tags. */
-function withoutIdentification(frame: Uint8Array): string {
-  const bytes = Buffer.from(frame);
-  let at = 12;
-  while (at + 4 < bytes.length && [0x8100, 0x88a8].includes(bytes.readUInt16BE(at))) at += 4;
-  if (at + 14 <= bytes.length && bytes.readUInt16BE(at) === 0x0800) {
-    bytes.writeUInt16BE(0, at + 6);
-    bytes.writeUInt16BE(0, at + 12);
-  }
-  return bytes.toString('hex');
-}
-
 /** How two observations differ; empty when they are equal. */
 export function differences(left: Observation, right: Observation): readonly string[] {
   const found: string[] = [];
@@ -122,7 +110,8 @@ export function differences(left: Observation, right: Observation): readonly str
   for (const [hook, count] of Object.entries(left.delivered)) {
     if (right.delivered[hook] !== count) found.push(`passed ${hook}: ${count} | ${right.delivered[hook]}`);
   }
-  const print = ({ device, frame }: CapturedFrame): string => `link ${device} ${withoutIdentification(frame)}`;
+  const print = ({ device, frame }: CapturedFrame): string =>
+    `link ${device} ${withoutIdentification(frame).toString('hex')}`;
   const ours = left.frames.map(print);
   const theirs = right.frames.map(print);
   for (let index = 0; index < Math.max(ours.length, theirs.length); index++) {
