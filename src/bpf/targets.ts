@@ -48,7 +48,7 @@ function distanceOf(insn: Instruction): number | undefined {
   if (insn.opcode === LDDW) return insn.src === LDDW_SOURCE.FUNC ? insn.imm : undefined;
   if (!isJumpClass(insn.opcode)) return undefined;
   const operation = operationOf(insn.opcode);
-  if (operation === JMP_OP.EXIT) return undefined;
+  if (operation === JMP_OP.EXIT || operation > JMP_OP.JSLE) return undefined;
   if (operation === JMP_OP.CALL) return insn.src === CALL_SOURCE.LOCAL ? insn.imm : undefined;
   if (operation === JMP_OP.JA && classOf(insn.opcode) === CLASS.JMP32) return insn.imm;
   return insn.offset;

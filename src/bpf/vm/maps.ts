@@ -161,7 +161,8 @@ export function deleteElement(map: VmMap, key: Uint8Array): number {
 }
 
 /** Keys of a hash map in the order of their last use (lru_hash) or insertion. */
-export function hashKeys(map: VmHash): Uint8Array[] {
+export function hashKeys(map: VmMap): Uint8Array[] {
+  if (map.kind !== 'hash') return [];
   return [...map.index.keys()].map((name) => Uint8Array.from(name, (c) => c.charCodeAt(0)));
 }
 
