@@ -51,7 +51,7 @@ const MEMBERS = {
 
 /** The reference layout: Linux 6.18, x86_64. */
 export const REFERENCE_FACTS: KernelFacts = Object.freeze({
-  release: '6.18.44',
+  release: '6.18.44-fc-v657',
   hz: 250,
   possibleCpus: 2,
   preemptRt: false,
