@@ -8,8 +8,9 @@ const SKIPPED: readonly number[] = [0, 43, 60];
 const FRAGMENT = 44;
 
 /**
- * The frame with the IPv4 identification and header checksum, and the identification in an IPv6 fragment header, at zero: the
- * kernel draws new ones for packets it makes itself and for packets it has reassembled.
+ * The frame with the IPv4 identification and header checksum (also of a packet quoted in an ICMP error, whose own checksum then
+ * counts as little), and the identification in an IPv6 fragment header, at zero: the kernel draws new ones for packets it makes
+ * itself and for packets it has reassembled.
  */
 export function withoutIdentification(frame: Uint8Array): Buffer {
   const bytes = Buffer.from(frame);
@@ -18,10 +19,7 @@ export function withoutIdentification(frame: Uint8Array): Buffer {
   if (at + 2 > bytes.length) return bytes;
   const type = bytes.readUInt16BE(at);
   const header = at + 2;
-  if (type === IPV4_TYPE && header + 12 <= bytes.length) {
-    bytes.writeUInt16BE(0, header + 4);
-    bytes.writeUInt16BE(0, header + 10);
-  }
+  if (type === IPV4_TYPE) clearIpv4(bytes, header);
   if (type === IPV6_TYPE) {
     let next = bytes[header + 6];
     let extension = header + 40;
@@ -32,4 +30,18 @@ export function withoutIdentification(frame: Uint8Array): Buffer {
     if (next === FRAGMENT && extension + 8 <= bytes.length) bytes.writeUInt32BE(0, extension + 4);
   }
   return bytes;
+}
+
+const ICMP = 1;
+/** Destination unreachable, source quench, redirect, time exceeded, parameter problem: they quote a packet. */
+const ICMP_ERRORS: readonly number[] = [3, 4, 5, 11, 12];
+
+function clearIpv4(bytes: Buffer, header: number): void {
+  if (header + 20 > bytes.length) return;
+  bytes.writeUInt16BE(0, header + 4);
+  bytes.writeUInt16BE(0, header + 10);
+  const inner = header + 4 * (bytes[header]! & 15);
+  if (bytes[header + 9] !== ICMP || !ICMP_ERRORS.includes(bytes[inner] ?? 0) || inner + 28 > bytes.length) return;
+  bytes.writeUInt16BE(0, inner + 2);
+  clearIpv4(bytes, inner + 8);
 }

@@ -4,7 +4,7 @@
  */
 import { type ExtensionHeader, ethernet, ipv4, ipv6 } from '../../src/packet/craft.ts';
 import { evenPieces, fragmentIpv4, fragmentIpv6, type Piece } from '../../src/packet/fragment.ts';
-import type { Family } from '../../src/packet/netfilter.ts';
+import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
 import {
   ah,
   dccp,
@@ -20,6 +20,8 @@ import {
   udp,
   udplite,
 } from '../../src/packet/transport.ts';
+import { macOf } from '../support/topology.ts';
+import { frameAround, type Stimulus } from './stimulus.ts';
 
 export interface NamedPacket {
   readonly name: string;
@@ -246,4 +248,21 @@ export function nastyFrames(device: Uint8Array): readonly NamedFrame[] {
     }
   }
   return frames;
+}
+
+/** All nasty packets and frames, on every one of the first `links` links and, the packets, sent by the device itself. */
+export function nastyStimuli(links: number): readonly Stimulus[] {
+  const stimuli: Stimulus[] = [];
+  for (const family of FAMILIES) {
+    for (const { packet } of nasties(family)) {
+      for (let device = 0; device < links; device++) {
+        stimuli.push({ kind: 'frame', device, frame: frameAround(packet, macOf(device)) });
+      }
+      stimuli.push({ kind: 'local', family, packet });
+    }
+  }
+  for (let device = 0; device < links; device++) {
+    for (const { frame } of nastyFrames(macOf(device))) stimuli.push({ kind: 'frame', device, frame });
+  }
+  return stimuli;
 }

@@ -9,7 +9,7 @@ import { cpus } from 'node:os';
 import { withNamespace } from '../../src/kernel/namespace.ts';
 import { asUser, openRawSocket, pinToCpu, type RawSocket } from '../../src/kernel/packet-socket.ts';
 import type { Family } from '../../src/packet/netfilter.ts';
-import type { Firewall, FirewallFactory, RuleSets } from '../support/firewalls.ts';
+import type { Firewall, FirewallKind, RuleSets } from '../support/firewalls.ts';
 import { savedDifferences } from '../support/saved.ts';
 import { buildTopology, type Topology, type TopologyOptions } from '../support/topology.ts';
 import { type Delivered, installWatch, type MarkTable, readWatch } from '../support/watch.ts';
@@ -40,7 +40,7 @@ let nextNumber = 0;
 
 /** Builds one side with rules in force. `marks` maps source addresses of frames to marks. */
 export function buildSide(
-  make: FirewallFactory,
+  kind: FirewallKind,
   sets: RuleSets,
   options: Omit<TopologyOptions, 'name'>,
   marks: MarkTable = new Map(),
@@ -58,7 +58,7 @@ export function buildSide(
   };
   try {
     wire = openWire(topology);
-    firewall = make(topology.namespace);
+    firewall = kind.open(topology.namespace);
     firewall.apply(sets);
     installWatch(topology.namespace, marks);
     const { send, settle } = sender(topology, wire, sockets);
@@ -126,8 +126,8 @@ export function differences(left: Observation, right: Observation): readonly str
 }
 
 export interface TwinOptions extends Omit<TopologyOptions, 'name'> {
-  readonly left: FirewallFactory;
-  readonly right: FirewallFactory;
+  readonly left: FirewallKind;
+  readonly right: FirewallKind;
   readonly marks?: MarkTable;
 }
 

@@ -8,7 +8,6 @@ export type RuleSets = Readonly<Partial<Record<Family, string>>>;
 
 /** A firewall in one namespace. */
 export interface Firewall {
-  readonly label: string;
   /** Makes the given texts the whole policy of their families. Throws when they are refused. */
   apply(sets: RuleSets): void;
   /** What is in force with live counters, as `iptables-save -c` prints it, without comment lines. */
@@ -17,24 +16,29 @@ export interface Firewall {
   close(): void;
 }
 
-/** Makes a firewall in a namespace. */
-export type FirewallFactory = (namespace: string) => Firewall;
+/** One side of a comparison. */
+export interface FirewallKind {
+  readonly label: string;
+  open(namespace: string): Firewall;
+}
 
 const LEGACY = { ipv4: 'iptables-legacy', ipv6: 'ip6tables-legacy' } as const satisfies Record<Family, string>;
 /** A lock of our own: the machine's firewall is not involved. */
 const LOCK = { XTABLES_LOCKFILE: '/run/bfh.lock' };
 
 /** The kernel's legacy iptables. */
-export const kernelFirewall: FirewallFactory = (namespace) => ({
+export const kernelFirewall: FirewallKind = {
   label: 'iptables',
-  apply(sets) {
-    for (const [family, text] of Object.entries(sets) as [Family, string][]) {
-      withNamespace(namespace, () => run(`${LEGACY[family]}-restore`, ['-c'], text, LOCK));
-    }
-  },
-  save: (family) => stripComments(withNamespace(namespace, () => run(`${LEGACY[family]}-save`, ['-c'], '', LOCK))),
-  close: () => {},
-});
+  open: (namespace) => ({
+    apply(sets) {
+      for (const [family, text] of Object.entries(sets) as [Family, string][]) {
+        withNamespace(namespace, () => run(`${LEGACY[family]}-restore`, ['-c'], text, LOCK));
+      }
+    },
+    save: (family) => stripComments(withNamespace(namespace, () => run(`${LEGACY[family]}-save`, ['-c'], '', LOCK))),
+    close: () => {},
+  }),
+};
 
 /** Save text without its `#` lines, which name the program and the time. */
 export function stripComments(text: string): string {

@@ -79,7 +79,7 @@ const SYSCTLS: Readonly<Record<string, string | number>> = {
 };
 
 /** MAC address of both ends of link `index`. */
-function macOf(index: number): Uint8Array {
+export function macOf(index: number): Uint8Array {
   return Uint8Array.of(0x02, 0xbf, 0, 0, 0, index);
 }
 

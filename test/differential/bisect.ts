@@ -1,0 +1,76 @@
+/** From "these two differ after 2,000 packets" to the packet that does it. */
+import type { RuleSets } from '../support/firewalls.ts';
+import { describeStimulus, type Phase, type Stimulus } from './stimulus.ts';
+import { differences, runTwins, type TwinOptions } from './twin.ts';
+
+type Step = { readonly path: Phase['path']; readonly stimulus: Stimulus };
+
+function steps(phases: readonly Phase[]): readonly Step[] {
+  return phases.flatMap(({ path, stimuli }) => stimuli.map((stimulus) => ({ path, stimulus })));
+}
+
+/** Steps in order, neighbours of the same path in one phase. */
+function phasesOf(list: readonly Step[]): readonly Phase[] {
+  const phases: { path: Phase['path']; stimuli: Stimulus[] }[] = [];
+  for (const { path, stimulus } of list) {
+    const last = phases.at(-1);
+    if (last?.path === path) last.stimuli.push(stimulus);
+    else phases.push({ path, stimuli: [stimulus] });
+  }
+  return phases;
+}
+
+function differ(sets: RuleSets, list: readonly Step[], options: TwinOptions): readonly string[] {
+  return differences(...runTwins(sets, phasesOf(list), options));
+}
+
+/** How many fresh pairs of namespaces one search may use. */
+const MOST_RUNS = 60;
+
+/**
+ * The shortest list of steps found that still makes the twins differ: first the shortest prefix, then without whatever can be
+ * left out. Returns undefined when the difference does not come back.
+ */
+function shrink(sets: RuleSets, phases: readonly Phase[], options: TwinOptions): readonly Step[] | undefined {
+  const all = steps(phases);
+  if (differ(sets, all, options).length === 0) return undefined;
+  let low = 0;
+  let high = all.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (differ(sets, all.slice(0, middle), options).length > 0) high = middle;
+    else low = middle;
+  }
+  let needed = all.slice(0, high);
+  const last = needed.slice(-1);
+  if (differ(sets, last, options).length > 0) return last;
+  let runs = 0;
+  for (
+    let size = Math.ceil(needed.length / 2);
+    size >= 1 && runs < MOST_RUNS;
+    size = size === 1 ? 0 : Math.ceil(size / 2)
+  ) {
+    for (let at = 0; at < needed.length - 1 && runs < MOST_RUNS; ) {
+      const without = [...needed.slice(0, at), ...needed.slice(at + size)];
+      runs++;
+      if (without.length > 0 && differ(sets, without, options).length > 0) needed = without;
+      else at += size;
+    }
+  }
+  return needed;
+}
+
+/** Compares the twins; on a difference returns a report that names the rules, the packets and both sides' counters. */
+export function compare(sets: RuleSets, phases: readonly Phase[], options: TwinOptions): string | undefined {
+  const first = differences(...runTwins(sets, phases, options));
+  if (first.length === 0) return undefined;
+  const needed = shrink(sets, phases, options);
+  const head = `${options.left.label} | ${options.right.label}`;
+  if (needed === undefined) return [`differs once, but not again: ${head}`, ...first.slice(0, 20)].join('\n');
+  const again = differ(sets, needed, options);
+  return [
+    `differs after ${needed.length} of ${steps(phases).length} packets: ${head}`,
+    ...again.slice(0, 20),
+    ...needed.slice(0, 20).map(({ path, stimulus }) => `  ${path} ${describeStimulus(stimulus)}`),
+  ].join('\n');
+}
