@@ -133,6 +133,7 @@ export interface StackSocket {
   /** What arrived, undefined when nothing has; an empty array is the end of a stream. */
   receive(): Uint8Array | undefined;
   setMark(mark: number): void;
+  /** May be called again. */
   close(): void;
 }
 
@@ -145,6 +146,7 @@ export function openStackSocket(family: Family, kind: 'tcp' | 'udp'): StackSocke
 }
 
 function stackSocket(fd: number): StackSocket {
+  let open = true;
   const at = (name: 'bind' | 'connect', address: Uint8Array, port: number): number => {
     const bytes = socketAddress(address, port);
     return trySyscall(name, fd, bytes, bytes.length);
@@ -165,7 +167,10 @@ function stackSocket(fd: number): StackSocket {
     },
     receive: () => receiveInto(fd),
     setMark: (mark) => setOption(fd, SOL_SOCKET, SO.mark, mark | 0),
-    close: () => closeSync(fd),
+    close() {
+      if (open) closeSync(fd);
+      open = false;
+    },
   };
 }
 
