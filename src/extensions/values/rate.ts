@@ -43,7 +43,7 @@ function formatRate(avg: number): string {
   for (let at = 1; at < PRINTED.length; at++) {
     const [, scale] = PRINTED[at] ?? chosen;
     // print_rate stops at the first unit that would show no packet, or be less exact than the one before.
-    if (avg > scale || scale / avg < scale % avg) {
+    if (avg > scale || Math.floor(scale / avg) < scale % avg) {
       chosen = PRINTED[at - 1] ?? chosen;
       break;
     }

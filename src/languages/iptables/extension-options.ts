@@ -1,0 +1,115 @@
+/**
+ * The options of matches and targets, driven by their tables: one option as it is read, and the checks that need all of
+ * them (xtables_option_parse and xtables_options_fcheck).
+ */
+
+import type { AccountLookup, OptionMap, OptionSpec, RuleContext } from '../../extensions/contract.ts';
+import { protocolName } from '../../packet/protocols.ts';
+import type { IpPart, OptionUse } from '../../rules/model.ts';
+import type { ExtensionUse } from './extension-use.ts';
+import type { Report } from './report.ts';
+import type { Word } from './words.ts';
+
+export interface GivenOption {
+  readonly use: ExtensionUse;
+  readonly spec: OptionSpec;
+  /** The word that holds the option, as it was written. */
+  readonly word: Word;
+  readonly values: readonly Word[];
+  readonly invert: Word | undefined;
+}
+
+export interface OptionContext {
+  readonly ip: IpPart;
+  readonly family: RuleContext['family'];
+  readonly accounts: AccountLookup | undefined;
+  readonly report: Report;
+}
+
+/** Adds one option to its match or target, or reports why not. */
+export function applyOption({ use, spec, word, values, invert }: GivenOption, ctx: OptionContext): void {
+  const { report } = ctx;
+  const option = `--${spec.name}`;
+  if (invert !== undefined && spec.invertible !== true) return report.add('cannot-invert', invert, { option });
+  const earlier = use.given.get(spec.name);
+  if (earlier !== undefined && spec.multiple !== true) {
+    return report.add('repeated-option', word, { option }, [
+      { message: 'first given here', span: report.span(earlier.word) },
+    ]);
+  }
+  const texts = values.map((value) => value.text);
+  const result = spec.value.parse(texts, {
+    family: ctx.family,
+    option: spec.name,
+    ip: ctx.ip,
+    ...(ctx.accounts === undefined ? {} : { accounts: ctx.accounts }),
+  });
+  if (!result.ok) return report.add('bad-value', values[result.word ?? 0] ?? word, { option, why: result.message });
+  const end = values.at(-1)?.end ?? word.end;
+  use.given.set(spec.name, {
+    value: result.value,
+    invert: invert !== undefined,
+    span: report.span({ start: (invert ?? word).start, end: Math.max(end, word.end) }),
+    word,
+  });
+}
+
+/** Checks a match or target whose rule is complete and returns its options, defaults filled in and aliases folded. */
+export function finishOptions(use: ExtensionUse, rule: RuleContext, report: Report): OptionMap {
+  const { extension, given, word } = use;
+  const what = `${extension.kind} "${extension.name}"`;
+  const before = report.found.length;
+  const excluded = new Set<string>();
+  for (const spec of extension.options) {
+    const own = given.get(spec.name);
+    if (own === undefined) {
+      if (spec.mandatory === true) report.add('missing-option', word, { what, option: spec.name });
+      continue;
+    }
+    for (const name of spec.excludes ?? []) {
+      const other = given.get(name);
+      if (other !== undefined) reportExclusion([spec.name, own.word], [name, other.word], excluded, report);
+    }
+    for (const name of spec.requires ?? []) {
+      if (!given.has(name)) report.add('option-requires', own.word, { option: spec.name, other: name });
+    }
+  }
+  if (extension.protocols !== undefined && !hasProtocol(extension.protocols, rule.ip)) {
+    const protocols = extension.protocols.map((number) => `-p ${protocolName(number) ?? number}`).join(' or ');
+    report.add('protocol-required', word, { what, protocols });
+  }
+  const options: Record<string, OptionUse> = {};
+  for (const [name, { value, invert, span }] of given) {
+    options[name] = Object.freeze({ value, invert, ...(span === undefined ? {} : { span }) });
+  }
+  for (const spec of extension.options) {
+    if (spec.default !== undefined && options[spec.name] === undefined) {
+      options[spec.name] = Object.freeze({ value: spec.default, invert: false });
+    }
+  }
+  if (report.found.length > before) return options;
+  const normal = Object.freeze(extension.normalise?.(options, rule) ?? options);
+  const problems = extension.check?.(normal, { ...rule, span: report.span(word) }) ?? [];
+  report.found.push(...problems);
+  return normal;
+}
+
+/** Two options that exclude each other are one fault, blamed on the later one, whichever of them declares it. */
+function reportExclusion(
+  one: readonly [string, Word],
+  two: readonly [string, Word],
+  done: Set<string>,
+  report: Report,
+): void {
+  const [[first, firstWord], [second, secondWord]] = one[1].start < two[1].start ? [one, two] : [two, one];
+  const key = `${first} ${second}`;
+  if (done.has(key)) return;
+  done.add(key);
+  report.add('option-excludes', secondWord, { option: second, other: first }, [
+    { message: `--${first} is given here`, span: report.span(firstWord) },
+  ]);
+}
+
+function hasProtocol(protocols: readonly number[], ip: IpPart): boolean {
+  return ip.protocol !== undefined && !ip.protocol.invert && protocols.includes(ip.protocol.value);
+}

@@ -1,0 +1,28 @@
+/** A match or target while its rule is being read. */
+
+import type { MatchExtension, OptionSpec, TargetExtension } from '../../extensions/contract.ts';
+import type { OptionUse } from '../../rules/model.ts';
+import type { Word } from './words.ts';
+
+/** One `-m NAME` or `-j NAME` (or a match that its protocol brought in) and the options given for it so far. */
+export interface ExtensionUse {
+  readonly extension: MatchExtension | TargetExtension;
+  /** The word to blame for the whole: its name, or the option that brought it in. */
+  readonly word: Word;
+  /** By canonical name, in the order in which they were given. */
+  readonly given: Map<string, OptionUse & { readonly word: Word }>;
+}
+
+const tables = new WeakMap<MatchExtension | TargetExtension, ReadonlyMap<string, OptionSpec>>();
+
+/** The options of an extension by every name they have. */
+export function optionsOf(extension: MatchExtension | TargetExtension): ReadonlyMap<string, OptionSpec> {
+  let table = tables.get(extension);
+  if (table === undefined) {
+    table = new Map(
+      extension.options.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])].map((name) => [name, spec] as const)),
+    );
+    tables.set(extension, table);
+  }
+  return table;
+}

@@ -1,0 +1,196 @@
+/**
+ * Reads the text that iptables-restore reads: tables, chains and rules, line by line, as it does. Everything that is
+ * wrong in the text is reported, each fault with its place; the rule set is there only if there is none.
+ *
+ * Where iptables-restore is careless this parser is not: counters must be counters, quotes must be closed, host names are
+ * not resolved, and a lone carriage return is named as what it is.
+ */
+
+import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
+import type { SourceText } from '../../diagnostics/source.ts';
+import type { AccountLookup } from '../../extensions/contract.ts';
+import { type Family, isTableName, TABLES } from '../../packet/netfilter.ts';
+import type { Counters, Ruleset, Table } from '../../rules/model.ts';
+import { applyCommand, declareChain, setPolicy } from './apply-command.ts';
+import { chainNameProblem } from './chain-name.ts';
+import { parseBracketCounters } from './counters.ts';
+import { createReport, type Place, type Report } from './report.ts';
+import type { LineContext } from './rule-draft.ts';
+import { readRuleLine } from './rule-line.ts';
+import { createTable, freezeTable, type TableDraft } from './table-draft.ts';
+import { splitWords, type Word } from './words.ts';
+
+export interface ParseOptions {
+  /** How to look up the users and groups of `-m owner`; without it only numbers and root are known. */
+  readonly accounts?: AccountLookup;
+}
+
+export interface ParseResult {
+  /** Present exactly when no diagnostic is an error. Holds all tables of the text. */
+  readonly ruleset?: Ruleset;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What a line is read into. */
+interface FileState {
+  readonly family: Family;
+  readonly accounts: AccountLookup | undefined;
+  readonly report: Report;
+  /** Finished tables in the order of their first appearance. */
+  readonly tables: Map<string, Table>;
+  open: OpenTable | undefined;
+}
+
+interface OpenTable {
+  /** Undefined when the table is unknown: its lines are passed over. */
+  readonly draft: TableDraft | undefined;
+  readonly ctx: LineContext | undefined;
+  readonly name: string;
+  readonly place: Place;
+}
+
+/** Reads a whole file of one family. Never throws, whatever the text. */
+export function parseRuleset(source: SourceText, family: Family, options: ParseOptions = {}): ParseResult {
+  const report = createReport(source);
+  const state: FileState = { family, accounts: options.accounts, report, tables: new Map(), open: undefined };
+  const { text } = source;
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start);
+    const end = newline === -1 ? text.length : newline;
+    if (end > start) readLine(text, { start, end }, newline !== -1, state);
+    start = end + 1;
+  }
+  if (state.open !== undefined) report.add('missing-commit', state.open.place, { table: state.open.name });
+  const diagnostics = Object.freeze([...report.found]);
+  if (diagnostics.some((item) => item.severity === 'error')) return { diagnostics };
+  const ruleset = Object.freeze({ family, tables: Object.freeze([...state.tables.values()]) });
+  return { ruleset, diagnostics };
+}
+
+/** iptables-restore reads lines into a buffer of 10,240 bytes, its line end and a NUL included. */
+const LINE_MAX = 10_238;
+
+function readLine(text: string, line: Place, ended: boolean, state: FileState): void {
+  const { report, open } = state;
+  const first = text[line.start];
+  const length = byteLength(text, line);
+  if (length > LINE_MAX) return report.add('line-too-long', line, { length, limit: LINE_MAX });
+  if (first === '#') return;
+  const nul = text.indexOf('\0', line.start);
+  if (nul !== -1 && nul < line.end) return report.add('bad-character', { start: nul, end: nul + 1 });
+  if (text[line.end - 1] === '\r') return report.add('carriage-return', { start: line.end - 1, end: line.end });
+  if (open === undefined) {
+    if (first === '*') openTable(text, line, state);
+    else report.add('outside-table', line);
+    return;
+  }
+  if (line.end - line.start === COMMIT.length && text.startsWith(COMMIT, line.start)) {
+    if (!ended) report.add('missing-line-end', line);
+    if (open.draft !== undefined) state.tables.set(open.name, freezeTable(open.draft));
+    state.open = undefined;
+    return;
+  }
+  const { draft, ctx } = open;
+  if (draft === undefined || ctx === undefined) return;
+  if (first === ':') readChainLine(text, line, draft, ctx);
+  else readCommandLine(text, line, draft, ctx);
+}
+
+const COMMIT = 'COMMIT';
+
+function byteLength(text: string, { start, end }: Place): number {
+  // UTF-8 takes at most three bytes for each UTF-16 unit.
+  if ((end - start) * 3 <= LINE_MAX) return end - start;
+  return new TextEncoder().encode(text.slice(start, end)).length;
+}
+
+/** `*TABLE`; what follows the name is not looked at, as with strtok. */
+function openTable(text: string, line: Place, state: FileState): void {
+  const [name = ''] = strtok(text, line);
+  const place = name === '' ? line : name;
+  const word = name === '' ? '' : name.text;
+  if (!isTableName(word)) {
+    state.report.add('unknown-table', place, { table: word, known: TABLES.join(', ') });
+    state.open = { draft: undefined, ctx: undefined, name: word, place: line };
+    return;
+  }
+  const draft = createTable(word, state.report.span(line), state.tables.get(word));
+  const ctx: LineContext = {
+    family: state.family,
+    table: word,
+    accounts: state.accounts,
+    report: state.report,
+    chainKind: (chain) => {
+      const found = draft.chains.get(chain);
+      return found === undefined ? undefined : found.policy === undefined ? 'user' : 'built-in';
+    },
+  };
+  state.open = { draft, ctx, name: word, place: line };
+}
+
+/** The words of a `*` or `:` line behind its first character: no quoting there. */
+function strtok(text: string, line: Place): readonly Word[] {
+  const words: Word[] = [];
+  const pattern = /[^ \t]+/g;
+  pattern.lastIndex = line.start + 1;
+  for (let found = pattern.exec(text); found !== null && found.index < line.end; found = pattern.exec(text)) {
+    const end = Math.min(line.end, found.index + found[0].length);
+    words.push({ text: text.slice(found.index, end), start: found.index, end, quoted: false });
+    if (end === line.end) break;
+  }
+  return words;
+}
+
+/** `:CHAIN POLICY [packets:bytes]`; a user chain has `-` for its policy and its counters mean nothing. */
+function readChainLine(text: string, line: Place, draft: TableDraft, ctx: LineContext): void {
+  const { report } = ctx;
+  const [name, policy, bracket] = strtok(text, line);
+  if (name === undefined) return report.add('bad-chain-name', line, { chain: '', why: 'it is empty' });
+  const known = draft.chains.get(name.text);
+  if (known?.policy === undefined) {
+    const why = chainNameProblem(name.text, ctx.family, false);
+    if (why !== undefined) return report.add('bad-chain-name', name, { chain: name.text, why });
+    declareChain(name.text, name, draft, ctx);
+  } else {
+    known.span = report.span(name);
+  }
+  if (policy === undefined) return report.add('missing-policy', name, { chain: name.text });
+  if (policy.text === '-') return;
+  setPolicy(name, policy, draft, ctx);
+  if (bracket === undefined) return;
+  const counters = parseBracketCounters(bracket.text);
+  if (counters === undefined) report.add('bad-counters', bracket, { text: bracket.text });
+  else if (known !== undefined) known.counters = counters;
+}
+
+/** MAX_ARGC of xshared.h, less the program, `-t`, the table and the end. */
+const WORDS_MAX = 250;
+/** xt_param_buf holds 1,024 bytes with its end. */
+const WORD_MAX = 1022;
+
+/** `[packets:bytes] -A CHAIN ...` and the other commands. */
+function readCommandLine(text: string, line: Place, draft: TableDraft, ctx: LineContext): void {
+  const { report } = ctx;
+  let { start } = line;
+  let counters: Counters | undefined;
+  if (text[start] === '[') {
+    const close = text.indexOf(']', start);
+    const end = close === -1 || close >= line.end ? line.end : close + 1;
+    const bracket = text.slice(start, end);
+    counters = parseBracketCounters(bracket);
+    if (counters === undefined) return report.add('bad-counters', { start, end }, { text: bracket });
+    start = end;
+  }
+  const { words, unclosed } = splitWords(text, start, line.end);
+  if (unclosed !== undefined) return report.add('unclosed-quote', { start: unclosed, end: unclosed + 1 });
+  if (words.length > WORDS_MAX) return report.add('too-many-words', line, { count: words.length, limit: WORDS_MAX });
+  const long = words.find(
+    (word) => word.text.length * 3 > WORD_MAX && new TextEncoder().encode(word.text).length > WORD_MAX,
+  );
+  if (long !== undefined) {
+    const { length } = new TextEncoder().encode(long.text);
+    return report.add('word-too-long', long, { length, limit: WORD_MAX });
+  }
+  const command = readRuleLine(words, line, counters, ctx);
+  if (command !== undefined) applyCommand(command, draft, ctx);
+}
