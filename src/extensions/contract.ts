@@ -2,7 +2,7 @@
  * What a match or target is: one record, read by the parser, the printer and the lowering.
  *
  * A plain option needs no code: its value type says how it is parsed, checked and printed. Each extension has its own
- * file beside this one, with its cases (`NAME.cases.ts`) and test data next to it, and a line in `registry.ts`.
+ * file in `matches/` or `targets/`, its cases (`NAME.test.ts`) beside it, and a line in `registry.ts`.
  */
 
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -46,6 +46,8 @@ export interface OptionSpec {
   readonly name: string;
   readonly aliases?: readonly string[];
   readonly value: ValueType;
+  /** How the value is written, for the documentation: `port[:port]`. */
+  readonly syntax?: string;
   readonly invertible?: boolean;
   readonly mandatory?: boolean;
   /** May be given more than once (later ones are handed to `merge` of the extension). */
@@ -67,6 +69,8 @@ export interface RuleContext {
 
 interface ExtensionBase {
   readonly name: string;
+  /** One sentence for the documentation. */
+  readonly summary?: string;
   readonly families: readonly Family[];
   readonly options: readonly OptionSpec[];
   /** IP protocol numbers of which one must be given with `-p`, not inverted; the kernel refuses anything else. */

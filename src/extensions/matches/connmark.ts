@@ -1,0 +1,18 @@
+import { conditions, invertIf, masked, require } from '../../policy/expr.ts';
+import type { MatchExtension } from '../contract.ts';
+import { always, lowered } from '../options.ts';
+import { maskedU32 } from '../values/masked.ts';
+import { CT_PRESENT } from './ct-state.ts';
+
+/** xt_connmark revision 1: as mark, on ct->mark. Without an entry false, inverted or not. */
+export const connmark: MatchExtension = {
+  kind: 'match',
+  name: 'connmark',
+  summary: 'The mark of the connection.',
+  families: ['ipv4', 'ipv6'],
+  options: [{ name: 'mark', value: maskedU32, syntax: 'value[/mask]', invertible: true, mandatory: true }],
+  lower(options) {
+    const { value, mask, invert } = always(options, 'mark', 'masked');
+    return lowered(conditions(require(CT_PRESENT), require(invertIf(invert, masked('ct.mark', value, mask)))));
+  },
+};

@@ -1,0 +1,22 @@
+/** The beginning that all matches of a transport header share: fragments, short headers, ports. */
+
+import type { Family } from '../packet/netfilter.ts';
+import { between, equals, hotdrop, invertIf, require, TRUE } from '../policy/expr.ts';
+import type { FieldName } from '../policy/fields.ts';
+import type { Condition, Expr } from '../policy/ir.ts';
+import type { Given } from './options.ts';
+
+/** Where the offset of a later fragment stands: in units of 8 bytes for IPv4, in bytes for IPv6. */
+export function fragmentOffset(family: Family): 'ip.fragOffset' | 'ip6.fragOffset' {
+  return family === 'ipv4' ? 'ip.fragOffset' : 'ip6.fragOffset';
+}
+
+/** A later fragment has no transport header and does not match; a header of less than `bytes` drops the packet. */
+export function transportHeader(family: Family, bytes: number): readonly Condition[] {
+  return [require(equals(fragmentOffset(family), 0)), hotdrop(between('transport.length', 0, bytes - 1))];
+}
+
+/** A range test of a port-like field; an option that was not given asks nothing. */
+export function inRange(field: FieldName, range: Given<'range'> | undefined): Expr {
+  return range === undefined ? TRUE : invertIf(range.invert, between(field, range.min, range.max));
+}
