@@ -23,9 +23,26 @@ import { tcp } from './matches/tcp.ts';
 import { ttl } from './matches/ttl.ts';
 import { udp } from './matches/udp.ts';
 import { udplite } from './matches/udplite.ts';
+import { checksum } from './targets/checksum.ts';
+import { classify } from './targets/classify.ts';
+import { connmark as connmarkTarget } from './targets/connmark.ts';
+import { ct } from './targets/ct.ts';
+import { dnat } from './targets/dnat.ts';
+import { dscp } from './targets/dscp.ts';
+import { hl as hlTarget } from './targets/hl.ts';
 import { log } from './targets/log.ts';
+import { mark as markTarget } from './targets/mark.ts';
+import { masquerade } from './targets/masquerade.ts';
+import { netmap } from './targets/netmap.ts';
 import { nflog } from './targets/nflog.ts';
+import { nfqueue } from './targets/nfqueue.ts';
+import { redirect } from './targets/redirect.ts';
 import { reject } from './targets/reject.ts';
+import { snat } from './targets/snat.ts';
+import { tcpmss } from './targets/tcpmss.ts';
+import { tos } from './targets/tos.ts';
+import { tproxy } from './targets/tproxy.ts';
+import { ttl as ttlTarget } from './targets/ttl.ts';
 
 /** By name. */
 export const MATCHES: readonly MatchExtension[] = Object.freeze([
@@ -53,7 +70,28 @@ export const MATCHES: readonly MatchExtension[] = Object.freeze([
 ]);
 
 /** By name. ACCEPT, DROP, RETURN and jumps are no extensions: the rule model has them itself. */
-export const TARGETS: readonly TargetExtension[] = Object.freeze([log, nflog, reject]);
+export const TARGETS: readonly TargetExtension[] = Object.freeze([
+  checksum,
+  classify,
+  connmarkTarget,
+  ct,
+  dnat,
+  dscp,
+  hlTarget,
+  log,
+  markTarget,
+  masquerade,
+  netmap,
+  nflog,
+  nfqueue,
+  redirect,
+  reject,
+  snat,
+  tcpmss,
+  tos,
+  tproxy,
+  ttlTarget,
+]);
 
 export function findMatch(name: string, family: Family): MatchExtension | undefined {
   return MATCHES.find((match) => match.name === name && match.families.includes(family));

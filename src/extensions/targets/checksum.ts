@@ -1,0 +1,12 @@
+import type { TargetExtension } from '../contract.ts';
+import { flag } from '../values/flag.ts';
+
+/** xt_CHECKSUM. */
+export const checksum: TargetExtension = {
+  kind: 'target',
+  name: 'CHECKSUM',
+  summary: 'Computes a checksum that was left to the hardware.',
+  families: ['ipv4', 'ipv6'],
+  tables: ['mangle'],
+  options: [{ name: 'checksum-fill', value: flag, mandatory: true }],
+};

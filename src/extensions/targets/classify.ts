@@ -1,0 +1,12 @@
+import type { TargetExtension } from '../contract.ts';
+import { classId } from '../values/class-id.ts';
+
+/** xt_CLASSIFY. */
+export const classify: TargetExtension = {
+  kind: 'target',
+  name: 'CLASSIFY',
+  summary: 'Puts the packet into a class of traffic control.',
+  families: ['ipv4', 'ipv6'],
+  hooks: ['FORWARD', 'OUTPUT', 'POSTROUTING'],
+  options: [{ name: 'set-class', value: classId, syntax: 'major:minor', mandatory: true }],
+};

@@ -1,0 +1,22 @@
+import type { TargetExtension } from '../contract.ts';
+import { requireOneOf } from '../options.ts';
+import { hopChanges } from './ttl.ts';
+
+const OPTIONS = hopChanges('hl');
+
+/** xt_HL under its IPv6 name. */
+export const hl: TargetExtension = {
+  kind: 'target',
+  name: 'HL',
+  summary: 'Changes the hop limit.',
+  families: ['ipv6'],
+  tables: ['mangle'],
+  options: OPTIONS,
+  check: (options, ctx) =>
+    requireOneOf(
+      'target "HL"',
+      OPTIONS.map(({ name }) => name),
+      options,
+      ctx.span,
+    ),
+};

@@ -1,0 +1,15 @@
+import type { TargetExtension } from '../contract.ts';
+import { refuse } from '../options.ts';
+import { foldMark, markOptions } from './mark-values.ts';
+
+/** xt_MARK revision 2. */
+export const mark: TargetExtension = {
+  kind: 'target',
+  name: 'MARK',
+  summary: 'Changes the mark of the packet.',
+  families: ['ipv4', 'ipv6'],
+  options: markOptions(),
+  normalise: foldMark,
+  check: (options, ctx) =>
+    Object.keys(options).length > 0 ? [] : refuse('target "MARK"', 'it must be said what to do', ctx.span),
+};

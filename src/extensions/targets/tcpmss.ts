@@ -1,0 +1,23 @@
+import type { TargetExtension } from '../contract.ts';
+import { requireOneOf, without } from '../options.ts';
+import { flag } from '../values/flag.ts';
+import { integer } from '../values/integer.ts';
+
+/** The largest MSS that fits an IPv4 packet. */
+const MAX_MSS = 65_535n - 20n;
+
+/** xt_TCPMSS. */
+export const tcpmss: TargetExtension = {
+  kind: 'target',
+  name: 'TCPMSS',
+  summary: 'Changes the maximum segment size that a SYN announces.',
+  families: ['ipv4', 'ipv6'],
+  protocols: [6],
+  options: [
+    { name: 'clamp-mss-to-pmtu', value: flag },
+    { name: 'set-mss', value: integer(0n, MAX_MSS), syntax: 'bytes' },
+  ],
+  // Given both, iptables lets the clamp win.
+  normalise: (options) => (options['clamp-mss-to-pmtu'] === undefined ? options : without(options, 'set-mss')),
+  check: (options, ctx) => requireOneOf('target "TCPMSS"', ['set-mss', 'clamp-mss-to-pmtu'], options, ctx.span),
+};

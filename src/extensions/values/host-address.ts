@@ -1,0 +1,14 @@
+import { formatAddress } from '../../packet/address.ts';
+import type { ValueType } from '../contract.ts';
+import { readAddress } from './address.ts';
+import { bad, good, wrongKind } from './numbers.ts';
+
+/** One address without a mask. */
+export const hostAddress: ValueType = {
+  words: 1,
+  parse([text = ''], { family }) {
+    const address = readAddress(text, family);
+    return address === undefined ? bad(`"${text}" is not an address`) : good({ kind: 'integer', value: address });
+  },
+  print: (value, { family }) => [value.kind === 'integer' ? formatAddress(value.value, family) : wrongKind(value)],
+};
