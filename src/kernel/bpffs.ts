@@ -31,7 +31,14 @@ export function bpffsRoot(): string {
   return isBpffs(PLACE) && statSync(PLACE).dev === statSync(path).dev ? PLACE : path;
 }
 
-export function isBpffs(path: string): boolean {
+/** The same directory when the file system is mounted already, else undefined: looks without mounting. */
+export function mountedBpffsRoot(): string | undefined {
+  const outer = outerProcess();
+  const path = outer === undefined ? PLACE : `/proc/${outer}/root${PLACE}`;
+  return isBpffs(path) ? path : undefined;
+}
+
+function isBpffs(path: string): boolean {
   try {
     return statfsSync(path).type === BPF_FS_MAGIC;
   } catch {

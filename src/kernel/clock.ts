@@ -1,6 +1,8 @@
 /** The kernel's two clocks as BPF programs see them: jiffies and monotonic nanoseconds. */
 
-import type { ProgramSpec } from '../bpf/program.ts';
+import { call, exit, lddw, mov, stx } from '../bpf/assembly.ts';
+import { buildProgram } from '../bpf/builder.ts';
+import { R0, R1, R6 } from '../bpf/instruction.ts';
 import { createMap } from './map.ts';
 import { loadProgram } from './program.ts';
 import { testRun } from './test-run.ts';
@@ -17,32 +19,18 @@ export interface ClockSample {
 
 const HELPER = { ktimeGetNs: 5, jiffies64: 118 } as const;
 
-/**
- *     call ktime_get_ns       85 ..  5
- *     r6 = r0                 bf 06
- *     call jiffies64          85 .. 118
- *     r1 = &clock             18 01 (map value)
- *     *(u64 *)(r1 + 0) = r0   7b 01
- *     *(u64 *)(r1 + 8) = r6   7b 61
- *     r0 = 0; exit
- */
-const SAMPLER: ProgramSpec = {
-  name: 'bf_clock',
-  type: 'socket_filter',
-  license: 'GPL',
-  insns: Uint8Array.from([
-    ...[0x85, 0, 0, 0, HELPER.ktimeGetNs, 0, 0, 0],
-    ...[0xbf, 0x06, 0, 0, 0, 0, 0, 0],
-    ...[0x85, 0, 0, 0, HELPER.jiffies64, 0, 0, 0],
-    ...[0x18, 0x01, 0, 0, 0, 0, 0, 0],
-    ...[0, 0, 0, 0, 0, 0, 0, 0],
-    ...[0x7b, 0x01, 0, 0, 0, 0, 0, 0],
-    ...[0x7b, 0x61, 8, 0, 0, 0, 0, 0],
-    ...[0xb7, 0, 0, 0, 0, 0, 0, 0],
-    ...[0x95, 0, 0, 0, 0, 0, 0, 0],
-  ]),
-  relocations: [{ slot: 3, kind: 'mapValue', map: 'bf_clock', offset: 0 }],
-};
+const CLOCK_MAP = 'bf_clock';
+
+const SAMPLER = buildProgram('bf_clock', 'socket_filter', [
+  call.helper(HELPER.ktimeGetNs),
+  mov.reg(R6, R0),
+  call.helper(HELPER.jiffies64),
+  lddw.mapValue(R1, CLOCK_MAP),
+  stx.dw(R1, 0, R0),
+  stx.dw(R1, 8, R6),
+  mov.imm(R0, 0),
+  exit(),
+]);
 
 /** Reads both clocks at once, as often as asked. Owns a map and a program. */
 export interface ClockReader {
@@ -51,7 +39,7 @@ export interface ClockReader {
 }
 
 export function openClockReader(): ClockReader {
-  const map = createMap({ name: 'bf_clock', type: 'array', keySize: 4, valueSize: 16, maxEntries: 1 });
+  const map = createMap({ name: CLOCK_MAP, type: 'array', keySize: 4, valueSize: 16, maxEntries: 1 });
   try {
     const program = loadProgram(SAMPLER, new Map([[map.name, map]]));
     // BPF_PROG_TEST_RUN of a socket filter wants at least an Ethernet header.

@@ -175,7 +175,14 @@ export function replaceTables(
     try {
       restoreTables(family, text, options);
     } catch (error) {
-      undo(index);
+      try {
+        undo(index);
+      } catch (second) {
+        throw new AggregateError(
+          [error, second],
+          `${String(error)}; and the tables before it could not be put back: ${String(second)}`,
+        );
+      }
       throw error;
     }
   });

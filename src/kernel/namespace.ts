@@ -27,25 +27,33 @@ export function namespacePath(namespace: string): string {
 export function withNamespace<T>(namespace: string | undefined, fn: () => T): T {
   if (namespace === undefined) return fn();
   const target = openNamespace(namespacePath(namespace), `network namespace ${namespace}`);
-  let own: number;
   try {
-    own = openNamespace(OWN, 'own network namespace');
-  } catch (error) {
+    return away(() => enter(target, `entering network namespace ${namespace}`), fn);
+  } finally {
     closeSync(target);
-    throw error;
   }
+}
+
+/** Runs `fn` in a new, empty network namespace, which is gone afterwards unless something made by `fn` holds it. */
+export function withTemporaryNamespace<T>(fn: () => T): T {
+  return away(() => attempt('unshare', [CLONE_NEWNET], 'making a network namespace'), fn);
+}
+
+/** `leave` moves the thread to another namespace, `fn` runs there, and the thread comes back. */
+function away<T>(leave: () => void, fn: () => T): T {
+  const own = openNamespace(OWN, 'own network namespace');
   try {
-    enter(target, `entering network namespace ${namespace}`);
+    leave();
     try {
       const result = fn();
-      if (result instanceof Promise) throw new TypeError('withNamespace takes no asynchronous function');
+      if (result instanceof Promise)
+        throw new TypeError('a function that runs in a namespace must not be asynchronous');
       return result;
     } finally {
       enter(own, 'returning to the own network namespace');
     }
   } finally {
     closeSync(own);
-    closeSync(target);
   }
 }
 
@@ -60,8 +68,12 @@ function openNamespace(path: string, what: string): number {
 }
 
 function enter(fd: number, command: string): void {
+  attempt('setns', [fd, CLONE_NEWNET], command);
+}
+
+function attempt(name: 'setns' | 'unshare', args: readonly number[], command: string): void {
   try {
-    syscall('setns', [fd, CLONE_NEWNET], command);
+    syscall(name, args, command);
   } catch (error) {
     throw isErrno(error, 'EPERM') ? withHint(error, 'this needs CAP_SYS_ADMIN (run as root)') : error;
   }

@@ -178,16 +178,26 @@ export function gotoChain(chain: string): NftExpression {
 
 /** The longest path xt_bpf takes, with its zero (XT_BPF_PATH_MAX). */
 const XT_BPF_PATH_MAX = 512;
-const XT_BPF_MODE_PATH_PINNED = 1;
+const XT_BPF_MODE = { PATH_PINNED: 1, FD: 2 } as const;
 
 /** xtables' `-m bpf --object-pinned path`, through nft_compat. The path is opened now, in our mount namespace. */
 export function matchPinnedProgram(path: string): NftExpression {
   const name = Buffer.from(path, 'utf8');
   if (name.length >= XT_BPF_PATH_MAX) throw new RangeError(`${path} is longer than xt_bpf takes`);
+  return matchProgram(XT_BPF_MODE.PATH_PINNED, -1, name);
+}
+
+/** The same with an open program: nothing has to be pinned. */
+export function matchOpenProgram(fd: number): NftExpression {
+  return matchProgram(XT_BPF_MODE.FD, fd, new Uint8Array(0));
+}
+
+function matchProgram(mode: number, fd: number, path: Uint8Array): NftExpression {
   // struct xt_bpf_info_v1: u16 mode, u16 instructions, s32 fd, path[512], and a pointer of the kernel's own
   const info = new Uint8Array(8 + XT_BPF_PATH_MAX + 8);
-  info[0] = XT_BPF_MODE_PATH_PINNED;
-  info.set(name, 8);
+  info[0] = mode;
+  new DataView(info.buffer).setInt32(4, fd, true);
+  info.set(path, 8);
   return expression('match', attributes(NFTA_MATCH, { NAME: 'bpf', REV: 1, INFO: info }));
 }
 

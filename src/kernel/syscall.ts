@@ -11,6 +11,7 @@ import { SyscallError } from './errno.ts';
 export const SYSCALL_NUMBERS = {
   bpf: { x64: 321, arm64: 280 },
   setns: { x64: 308, arm64: 268 },
+  unshare: { x64: 272, arm64: 97 },
   mmap: { x64: 9, arm64: 222 },
   munmap: { x64: 11, arm64: 215 },
   flock: { x64: 73, arm64: 32 },
