@@ -23,9 +23,11 @@ export function applyCommand(command: Command, table: TableDraft, ctx: LineConte
       return;
     }
     case 'new-chain':
-      return declareChain(command.chain.text, command.chain, table, ctx);
+      declareChain(command.chain.text, command.chain, table, ctx);
+      return;
     case 'policy':
-      return setPolicy(command.chain, command.policy, table, ctx);
+      setPolicy(command.chain, command.policy, table, ctx);
+      return;
     case 'flush':
       for (const chain of chosen(command.chain, table, ctx)) chain.rules = [];
       return;
@@ -33,9 +35,11 @@ export function applyCommand(command: Command, table: TableDraft, ctx: LineConte
       for (const chain of chosen(command.chain, table, ctx)) zeroCounters(chain, command.at, ctx);
       return;
     case 'delete-chain':
-      return deleteChains(command.chain, table, ctx);
+      deleteChains(command.chain, table, ctx);
+      return;
     case 'rename-chain':
-      return renameChain(command.chain, command.name, table, ctx);
+      renameChain(command.chain, command.name, table, ctx);
+      return;
   }
 }
 
@@ -52,7 +56,10 @@ function changeRules(command: RuleCommand, chain: MutableChain, ctx: LineContext
       chain.rules.splice(command.at.number - 1, 0, ...[...command.rules].reverse());
       return;
     case 'replace':
-      if (command.rules.length !== 1) return ctx.report.add('several-addresses', command.chain);
+      if (command.rules.length !== 1) {
+        ctx.report.add('several-addresses', command.chain);
+        return;
+      }
       if (inRange(command.at, chain, chain.rules.length, ctx))
         chain.rules.splice(command.at.number - 1, 1, ...command.rules);
       return;
@@ -63,7 +70,10 @@ function changeRules(command: RuleCommand, chain: MutableChain, ctx: LineContext
     case 'check':
       for (const rule of command.rules) {
         const at = findRule(rule, chain, ctx);
-        if (at === -1) return ctx.report.add('no-such-rule', command.chain, { chain: chain.name });
+        if (at === -1) {
+          ctx.report.add('no-such-rule', command.chain, { chain: chain.name });
+          return;
+        }
         if (command.kind === 'delete') chain.rules.splice(at, 1);
       }
       return;
@@ -100,7 +110,8 @@ export function declareChain(name: string, place: Place, table: TableDraft, ctx:
   const earlier = table.chains.get(name);
   if (earlier !== undefined) {
     const notes = earlier.span === undefined ? [] : [{ message: 'first declared here', span: earlier.span }];
-    return ctx.report.add('duplicate-chain', place, { table: table.name, chain: name }, notes);
+    ctx.report.add('duplicate-chain', place, { table: table.name, chain: name }, notes);
+    return;
   }
   table.chains.set(name, { name, counters: ZERO_COUNTERS, rules: [], span: ctx.report.span(place) });
 }
@@ -156,9 +167,14 @@ function renameChain(word: Word, newName: Word, table: TableDraft, ctx: LineCont
   const chain = chainOf(word, table, ctx);
   if (chain === undefined) return;
   const name = newName.text;
-  if (chain.policy !== undefined)
-    return ctx.report.add('built-in-chain', word, { chain: chain.name, action: 'renamed' });
-  if (table.chains.has(name)) return ctx.report.add('duplicate-chain', newName, { table: table.name, chain: name });
+  if (chain.policy !== undefined) {
+    ctx.report.add('built-in-chain', word, { chain: chain.name, action: 'renamed' });
+    return;
+  }
+  if (table.chains.has(name)) {
+    ctx.report.add('duplicate-chain', newName, { table: table.name, chain: name });
+    return;
+  }
   const old = chain.name;
   table.chains.delete(old);
   chain.name = name;

@@ -30,12 +30,14 @@ export interface OptionContext {
 export function applyOption({ use, spec, word, values, invert }: GivenOption, ctx: OptionContext): void {
   const { report } = ctx;
   const option = `--${spec.name}`;
-  if (invert !== undefined && spec.invertible !== true) return report.add('cannot-invert', invert, { option });
+  if (invert !== undefined && spec.invertible !== true) {
+    report.add('cannot-invert', invert, { option });
+    return;
+  }
   const earlier = use.given.get(spec.name);
   if (earlier !== undefined && spec.multiple !== true) {
-    return report.add('repeated-option', word, { option }, [
-      { message: 'first given here', span: report.span(earlier.word) },
-    ]);
+    report.add('repeated-option', word, { option }, [{ message: 'first given here', span: report.span(earlier.word) }]);
+    return;
   }
   const texts = values.map((value) => value.text);
   const result = spec.value.parse(texts, {
@@ -44,7 +46,10 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ct
     ip: ctx.ip,
     ...(ctx.accounts === undefined ? {} : { accounts: ctx.accounts }),
   });
-  if (!result.ok) return report.add('bad-value', values[result.word ?? 0] ?? word, { option, why: result.message });
+  if (!result.ok) {
+    report.add('bad-value', values[result.word ?? 0] ?? word, { option, why: result.message });
+    return;
+  }
   const end = values.at(-1)?.end ?? word.end;
   use.given.set(spec.name, {
     value: result.value,

@@ -74,11 +74,20 @@ function readLine(text: string, line: Place, ended: boolean, state: FileState): 
   const { report, open } = state;
   const first = text[line.start];
   const length = byteLength(text, line);
-  if (length > LINE_MAX) return report.add('line-too-long', line, { length, limit: LINE_MAX });
+  if (length > LINE_MAX) {
+    report.add('line-too-long', line, { length, limit: LINE_MAX });
+    return;
+  }
   if (first === '#') return;
   const nul = text.indexOf('\0', line.start);
-  if (nul !== -1 && nul < line.end) return report.add('bad-character', { start: nul, end: nul + 1 });
-  if (text[line.end - 1] === '\r') return report.add('carriage-return', { start: line.end - 1, end: line.end });
+  if (nul !== -1 && nul < line.end) {
+    report.add('bad-character', { start: nul, end: nul + 1 });
+    return;
+  }
+  if (text[line.end - 1] === '\r') {
+    report.add('carriage-return', { start: line.end - 1, end: line.end });
+    return;
+  }
   if (open === undefined) {
     if (first === '*') openTable(text, line, state);
     else report.add('outside-table', line);
@@ -145,16 +154,25 @@ function strtok(text: string, line: Place): readonly Word[] {
 function readChainLine(text: string, line: Place, draft: TableDraft, ctx: LineContext): void {
   const { report } = ctx;
   const [name, policy, bracket] = strtok(text, line);
-  if (name === undefined) return report.add('bad-chain-name', line, { chain: '', why: 'it is empty' });
+  if (name === undefined) {
+    report.add('bad-chain-name', line, { chain: '', why: 'it is empty' });
+    return;
+  }
   const known = draft.chains.get(name.text);
   if (known?.policy === undefined) {
     const why = chainNameProblem(name.text, ctx.family, false);
-    if (why !== undefined) return report.add('bad-chain-name', name, { chain: name.text, why });
+    if (why !== undefined) {
+      report.add('bad-chain-name', name, { chain: name.text, why });
+      return;
+    }
     declareChain(name.text, name, draft, ctx);
   } else {
     known.span = report.span(name);
   }
-  if (policy === undefined) return report.add('missing-policy', name, { chain: name.text });
+  if (policy === undefined) {
+    report.add('missing-policy', name, { chain: name.text });
+    return;
+  }
   if (policy.text === '-') return;
   setPolicy(name, policy, draft, ctx);
   if (bracket === undefined) return;
@@ -178,18 +196,28 @@ function readCommandLine(text: string, line: Place, draft: TableDraft, ctx: Line
     const end = close === -1 || close >= line.end ? line.end : close + 1;
     const bracket = text.slice(start, end);
     counters = parseBracketCounters(bracket);
-    if (counters === undefined) return report.add('bad-counters', { start, end }, { text: bracket });
+    if (counters === undefined) {
+      report.add('bad-counters', { start, end }, { text: bracket });
+      return;
+    }
     start = end;
   }
   const { words, unclosed } = splitWords(text, start, line.end);
-  if (unclosed !== undefined) return report.add('unclosed-quote', { start: unclosed, end: unclosed + 1 });
-  if (words.length > WORDS_MAX) return report.add('too-many-words', line, { count: words.length, limit: WORDS_MAX });
+  if (unclosed !== undefined) {
+    report.add('unclosed-quote', { start: unclosed, end: unclosed + 1 });
+    return;
+  }
+  if (words.length > WORDS_MAX) {
+    report.add('too-many-words', line, { count: words.length, limit: WORDS_MAX });
+    return;
+  }
   const long = words.find(
     (word) => word.text.length * 3 > WORD_MAX && new TextEncoder().encode(word.text).length > WORD_MAX,
   );
   if (long !== undefined) {
     const { length } = new TextEncoder().encode(long.text);
-    return report.add('word-too-long', long, { length, limit: WORD_MAX });
+    report.add('word-too-long', long, { length, limit: WORD_MAX });
+    return;
   }
   const command = readRuleLine(words, line, counters, ctx);
   if (command !== undefined) applyCommand(command, draft, ctx);

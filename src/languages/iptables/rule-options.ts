@@ -68,17 +68,24 @@ export function readRuleOption(
       return;
     }
     case 'f':
-      if (ctx.family === 'ipv6') return report.add('wrong-family', word, { what: '-f', family: 'IPv6' });
+      if (ctx.family === 'ipv6') {
+        report.add('wrong-family', word, { what: '-f', family: 'IPv6' });
+        return;
+      }
       draft.ip = { ...draft.ip, fragment: Object.freeze({ invert: negated, span: report.span(word) }) };
       return;
     case 'c':
-      return readCounters(word, value, draft, scanner, ctx);
+      readCounters(word, value, draft, scanner, ctx);
+      return;
     case 'm':
-      return loadMatch(value, draft, ctx);
+      loadMatch(value, draft, ctx);
+      return;
     case 'g':
-      return readGoto(value, draft, ctx);
+      readGoto(value, draft, ctx);
+      return;
     case 'j':
-      return readJump(value, draft, ctx);
+      readJump(value, draft, ctx);
+      return;
   }
 }
 
@@ -87,13 +94,19 @@ function readCounters(word: Word, value: Word, draft: RuleDraft, scanner: Scanne
   const comma = value.text.indexOf(',');
   const packets = comma === -1 ? value.text : value.text.slice(0, comma);
   const bytes = comma === -1 ? scanner.takeArgument() : wordFrom(value, comma + 1);
-  if (bytes === undefined) return ctx.report.add('missing-value', word, { option: `${word.text} PACKETS BYTES` });
+  if (bytes === undefined) {
+    ctx.report.add('missing-value', word, { option: `${word.text} PACKETS BYTES` });
+    return;
+  }
   const counters = parseCounterPair(packets, bytes.text);
   if (counters === undefined) {
-    return ctx.report.add('bad-counters', { start: value.start, end: bytes.end }, { text: `${packets}:${bytes.text}` });
+    ctx.report.add('bad-counters', { start: value.start, end: bytes.end }, { text: `${packets}:${bytes.text}` });
+    return;
   }
   draft.counters = counters;
 }
+
+const FAMILY_LABEL = { ipv4: 'IPv4', ipv6: 'IPv6' } as const;
 
 function load(extension: MatchExtension | TargetExtension, word: Word, draft: RuleDraft): void {
   const use = { extension, word, given: new Map() };
@@ -104,7 +117,10 @@ function load(extension: MatchExtension | TargetExtension, word: Word, draft: Ru
 function loadMatch(word: Word, draft: RuleDraft, ctx: LineContext): void {
   const name = matchNameOf(word.text);
   const extension = findMatch(name, ctx.family);
-  if (extension !== undefined) return load(extension, word, draft);
+  if (extension !== undefined) {
+    load(extension, word, draft);
+    return;
+  }
   draft.lenient = true;
   ctx.report.add(isMatchName(name, ctx.family) ? 'not-yet-supported-match' : 'unknown-match', word, {
     name: word.text,
@@ -141,11 +157,15 @@ function readJump(word: Word, draft: RuleDraft, ctx: LineContext): void {
     return;
   }
   const extension = findTarget(name, ctx.family);
-  if (extension !== undefined) return load(extension, word, draft);
+  if (extension !== undefined) {
+    load(extension, word, draft);
+    return;
+  }
   // Where a target and a chain have the same name, iptables takes the target.
   if (isTargetName(name, ctx.family)) {
     draft.lenient = true;
-    return ctx.report.add('not-yet-supported-target', word, { name });
+    ctx.report.add('not-yet-supported-target', word, { name });
+    return;
   }
   const kind = ctx.chainKind(name);
   if (kind === 'user') draft.target = jump('jump', word, ctx);
