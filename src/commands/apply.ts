@@ -17,7 +17,7 @@ export async function run(invocation: Invocation): Promise<number> {
   if (rulesets === undefined) return EXIT.usage;
 
   // Only now: a faulty rule set is reported on every machine, whatever its kernel can do.
-  const { requiredKernelFacts } = await import('../firewall/requirements.ts');
+  const { explainingFailure, requiredKernelFacts } = await import('../firewall/requirements.ts');
   const facts = requiredKernelFacts();
   const results = rulesets.map((ruleset) => planFamily(ruleset, facts, { counters: options['counters'] === true }));
   const diagnostics = results.flatMap((result) => result.diagnostics);
@@ -29,7 +29,9 @@ export async function run(invocation: Invocation): Promise<number> {
   if (options['dry-run'] !== true) {
     const { applyPlans } = await import('../firewall/install.ts');
     const { withExclusiveSession } = await import('../firewall/session.ts');
-    result = withExclusiveSession(netnsOf(options), waitSeconds, (session) => applyPlans(session.layout, plans));
+    result = explainingFailure(plans, () =>
+      withExclusiveSession(netnsOf(options), waitSeconds, (session) => applyPlans(session.layout, plans)),
+    );
   }
   output.out(options['json'] === true ? asJson(plans, result) : asText(plans));
   return EXIT.done;

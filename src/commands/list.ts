@@ -2,13 +2,13 @@
 
 import { type FamilyInForce, type InForce, type ProgramInForce, readInForce } from '../firewall/read.ts';
 import { withSession } from '../firewall/session.ts';
-import { ruleWords } from './rule-words.ts';
-import type { Counters, Table } from '../rules/model.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
+import type { Counters, Table } from '../rules/model.ts';
 import { EXIT, type Invocation } from './command.ts';
 import { listJson } from './list-json.ts';
 import { chosenFamily } from './operands.ts';
 import { netnsOf, tableOf } from './options.ts';
+import { ruleWords } from './rule-words.ts';
 import { textTable } from './text-table.ts';
 
 export async function run({ options, output }: Invocation): Promise<number> {
@@ -16,6 +16,9 @@ export async function run({ options, output }: Invocation): Promise<number> {
   const table = tableOf(options);
   const all = withSession(netnsOf(options), ({ layout }) => readInForce(layout));
   const shown = all === undefined ? undefined : select(all, family, table);
+  for (const warning of (all?.families ?? []).flatMap((item) => item.warnings)) {
+    output.err(`bpfilter list: warning: ${warning}`);
+  }
   if (options['json'] === true) output.out(`${JSON.stringify(listJson(shown), undefined, 2)}\n`);
   else output.out(shown === undefined ? 'nothing is in force here\n' : listText(shown));
   return EXIT.done;

@@ -10,8 +10,10 @@ import { netnsOf, tableOf } from './options.ts';
 export async function run({ options, output }: Invocation): Promise<number> {
   const family = chosenFamily(options) ?? 'ipv4';
   const only = tableOf(options);
-  const ruleset = withSession(netnsOf(options), ({ layout }) => readRuleset(layout, family));
-  if (ruleset === undefined) return EXIT.done;
+  const read = withSession(netnsOf(options), ({ layout }) => readRuleset(layout, family));
+  if (read === undefined) return EXIT.done;
+  const { ruleset, warnings } = read;
+  for (const warning of warnings) output.err(`bpfilter save: warning: ${warning}`);
   const tables = ruleset.tables.filter((table) => only === undefined || table.name === only);
   output.out(printRuleset({ ...ruleset, tables }, { counters: options['counters'] === true }));
   return EXIT.done;

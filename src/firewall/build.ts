@@ -11,8 +11,8 @@ import { type BpfProgram, loadProgram } from '../kernel/program.ts';
 import { FAMILIES, type Family } from '../packet/netfilter.ts';
 import { type HookPoint, isPersistentMap, type Layout } from './layout.ts';
 import type { FamilyPlan } from './plan.ts';
-import { type PersistentMaps, writeState } from './store.ts';
 import type { FamilyState, GenerationState } from './state.ts';
+import { type PersistentMaps, writeState } from './store.ts';
 
 /** Programs of a loaded generation. Owns their descriptors; the pins keep the programs. */
 export interface LoadedGeneration {

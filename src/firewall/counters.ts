@@ -1,7 +1,7 @@
 /** Reading counters: what counting started from plus what the programs added, summed over the CPUs. */
 
 import type { Counters, Ruleset } from '../rules/model.ts';
-import { mapCounters } from './plan.ts';
+import { mapCounters } from './ruleset-counters.ts';
 import type { FamilyState } from './state.ts';
 
 /** Bytes of one counter: packets u64, bytes u64. */

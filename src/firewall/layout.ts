@@ -105,6 +105,8 @@ export interface Layout {
   guard(point: HookPoint): string;
   generation(number: number): string;
   state(generation: number): string;
+  /** How the kernel's own tables were before the generation changed them; only until it is in force. */
+  undo(generation: number): string;
   generationMap(generation: number, family: Family, name: string): string;
   program(generation: number, point: HookPoint): string;
 }
@@ -121,6 +123,7 @@ export function layoutOf(bpffs: string, cookie: bigint): Layout {
     guard: (point) => `${root}/guards/${pointName(point)}`,
     generation,
     state: (number) => `${generation(number)}/state`,
+    undo: (number) => `${generation(number)}/undo`,
     generationMap: (number, family, name) => `${generation(number)}/${family}-${name}`,
     program: (number, point) => `${generation(number)}/${pointName(point)}`,
   };

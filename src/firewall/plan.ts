@@ -11,8 +11,9 @@ import { printRuleset } from '../languages/iptables/print.ts';
 import { lowerTable } from '../lowering/lower-table.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
-import { type Counters, type Rule, type Ruleset, ZERO_COUNTERS } from '../rules/model.ts';
+import type { Ruleset } from '../rules/model.ts';
 import { type ChainPlacement, chainsThatReject, isKernelTable, placements } from './placement.ts';
+import { withoutCounters } from './ruleset-counters.ts';
 import type { FamilyState, TableState } from './state.ts';
 
 /** Everything that one family needs, ready to be loaded. */
@@ -114,40 +115,5 @@ function tableState(policy: TablePolicy, compiled: CompiledGeneration, bridged: 
     hooks: compiled.hooks
       .filter((hook) => hook.family === policy.family && hook.table === policy.table)
       .map((hook) => ({ hook: hook.hook, instructions: slotCount(hook.program), reject: hook.reject })),
-  };
-}
-
-/** The same rules, every counter zero. */
-export function withoutCounters(ruleset: Ruleset): Ruleset {
-  return mapCounters(ruleset, () => ZERO_COUNTERS);
-}
-
-/** Which counter of a rule set: a rule's (0-based position) or a chain's policy. */
-export interface CounterPlace {
-  readonly table: TableName;
-  readonly chain: string;
-  readonly rule: number | 'policy';
-}
-
-/** The same rules with other counters; user chains have none. */
-export function mapCounters(ruleset: Ruleset, value: (place: CounterPlace, now: Counters) => Counters): Ruleset {
-  return {
-    ...ruleset,
-    tables: ruleset.tables.map((table) => ({
-      ...table,
-      chains: table.chains.map((chain) => ({
-        ...chain,
-        counters:
-          chain.policy === undefined
-            ? ZERO_COUNTERS
-            : value({ table: table.name, chain: chain.name, rule: 'policy' }, chain.counters),
-        rules: chain.rules.map(
-          (rule, at): Rule => ({
-            ...rule,
-            counters: value({ table: table.name, chain: chain.name, rule: at }, rule.counters),
-          }),
-        ),
-      })),
-    })),
   };
 }

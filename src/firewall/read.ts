@@ -9,8 +9,8 @@ import { FAMILIES, type Family, type Hook, type TableName } from '../packet/netf
 import type { Ruleset } from '../rules/model.ts';
 import { withLiveCounters } from './counters.ts';
 import { FirewallError } from './failure.ts';
+import { type KernelTablesRead, withKernelTables } from './kernel-placed.ts';
 import { isPersistentMap, type Layout } from './layout.ts';
-import { withKernelTables } from './kernel-placed.ts';
 import { type ChainPlacement, placements } from './placement.ts';
 import type { FamilyState, GenerationState } from './state.ts';
 import { readStateInForce } from './store.ts';
@@ -24,6 +24,7 @@ export interface FamilyInForce {
   readonly family: Family;
   /** Every table; BPF tables with live counters, kernel tables as the kernel tells them. */
   readonly ruleset: Ruleset;
+  readonly warnings: readonly string[];
   readonly placements: readonly ChainPlacement[];
   /** The generation that loaded this family's programs. */
   readonly madeBy: number;
@@ -56,7 +57,7 @@ export function readInForce(layout: Layout): InForce | undefined {
 }
 
 /** The rules of one family with live counters; undefined when the family has none in force. */
-export function readRuleset(layout: Layout, family: Family): Ruleset | undefined {
+export function readRuleset(layout: Layout, family: Family): KernelTablesRead | undefined {
   const state = readStateInForce(layout);
   const familyState = state?.families[family];
   return state === undefined || familyState === undefined
@@ -65,10 +66,11 @@ export function readRuleset(layout: Layout, family: Family): Ruleset | undefined
 }
 
 function readFamily(layout: Layout, state: GenerationState, family: Family, familyState: FamilyState): FamilyInForce {
-  const ruleset = liveRuleset(layout, state.generation, family, familyState);
+  const { ruleset, warnings } = liveRuleset(layout, state.generation, family, familyState);
   return {
     family,
     ruleset,
+    warnings,
     placements: placements(ruleset),
     madeBy: familyState.madeBy,
     programs: readPrograms(layout, state.generation, family, familyState),
@@ -82,12 +84,13 @@ function readFamily(layout: Layout, state: GenerationState, family: Family, fami
   };
 }
 
-function liveRuleset(layout: Layout, generation: number, family: Family, state: FamilyState): Ruleset {
+function liveRuleset(layout: Layout, generation: number, family: Family, state: FamilyState): KernelTablesRead {
   const { ruleset } = parseRuleset({ name: layout.state(generation), text: state.text }, family);
   if (ruleset === undefined) {
     throw new FirewallError('failed', `the rules in force cannot be read back from ${layout.state(generation)}`);
   }
-  return withKernelTables(withLiveCounters(ruleset, state, readCounters(layout, generation, family, state)), state);
+  const counters = readCounters(layout, generation, family, state);
+  return withKernelTables(withLiveCounters(ruleset, state, counters), state);
 }
 
 function readCounters(layout: Layout, generation: number, family: Family, state: FamilyState): Uint8Array {

@@ -51,7 +51,8 @@ export function openPersistentMaps(layout: Layout): PersistentMaps {
 
 /** Creates and pins the persistent maps; none may be there. The generation word is the last to appear, and 0. */
 export function createPersistentMaps(layout: Layout): PersistentMaps {
-  for (const directory of [layout.root, layout.stubs, layout.guards]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const directory of [layout.root, layout.stubs, layout.guards])
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
   const maps = collectMaps(createMap);
   for (const [name, map] of maps.byName) if (name !== GENERATION_MAP) pin(map.fd, layout.map(name));
   pin(maps.generation.fd, layout.map(GENERATION_MAP));

@@ -1,0 +1,54 @@
+/** Hanging the programs that stay (stubs and guards) on their hooks. */
+
+import type { ProgramSpec } from '../bpf/program.ts';
+import { attachNetfilter, type BpfLink, PriorityTakenError } from '../kernel/link.ts';
+import { pin } from '../kernel/object.ts';
+import { type BpfProgram, loadProgram } from '../kernel/program.ts';
+import { TABLE_HOOKS } from '../packet/netfilter.ts';
+import { FirewallError } from './failure.ts';
+import { type HookPoint, pointName } from './layout.ts';
+import type { PersistentMaps } from './store.ts';
+
+/** How far from the table's priority a free one is looked for: still on the right side of every neighbouring table. */
+const REACH = 32;
+
+/** Loads a program, attaches it at the nearest free priority before or behind the point's table, and pins the link. */
+export function attachAndPin(
+  spec: ProgramSpec,
+  maps: PersistentMaps,
+  point: HookPoint,
+  side: 'before' | 'behind',
+  path: string,
+): void {
+  const program = loadProgram(spec, maps.byName);
+  try {
+    const link = attachNear(program, point, side === 'before' ? -1 : 1);
+    try {
+      pin(link.fd, path);
+    } finally {
+      link.close();
+    }
+  } finally {
+    program.close();
+  }
+}
+
+/** The kernel refuses a priority that any other hook there has (nf_bpf_link.c), so neighbours are tried. */
+function attachNear(program: BpfProgram, point: HookPoint, direction: 1 | -1): BpfLink {
+  const { priority } = TABLE_HOOKS[point.table];
+  for (let distance = 1; distance <= REACH; distance++) {
+    try {
+      return attachNetfilter(program, {
+        family: point.family,
+        hook: point.hook,
+        priority: priority + direction * distance,
+      });
+    } catch (error) {
+      if (!(error instanceof PriorityTakenError)) throw error;
+    }
+  }
+  throw new FirewallError(
+    'failed',
+    `${pointName(point)}: all ${REACH} priorities next to ${priority} are taken by other programs`,
+  );
+}

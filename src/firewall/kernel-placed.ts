@@ -1,0 +1,141 @@
+/** The tables that stay with the kernel's own iptables (nat, mangle): testing, changing, putting back, reading. */
+
+import { formatDiagnostic } from '../diagnostics/diagnostic.ts';
+import {
+  emptyTableText,
+  type KernelTable,
+  KernelTablesError,
+  replaceTables,
+  restoreTables,
+  saveTable,
+} from '../kernel/kernel-tables.ts';
+import { parseRuleset } from '../languages/iptables/parse.ts';
+import { FAMILIES, type Family, type TableName } from '../packet/netfilter.ts';
+import type { Ruleset, Table } from '../rules/model.ts';
+import { FirewallError } from './failure.ts';
+import type { Layout } from './layout.ts';
+import type { FamilyPlan } from './plan.ts';
+import { type FamilyState, type GenerationState, kernelTablesOf } from './state.ts';
+import { type Undo, writeUndo } from './undo.ts';
+
+/** Asks the system's iptables whether it takes the tables of these plans. Changes no rule. */
+export function testKernelTables(plans: readonly FamilyPlan[]): void {
+  for (const { family, kernelTables } of plans) {
+    for (const { name, text } of kernelTables) {
+      attempt(`table ${name} (${family}) cannot be loaded`, () =>
+        restoreTables(family, text, { counters: true, test: true }),
+      );
+    }
+  }
+}
+
+/**
+ * Loads the plans' kernel tables and empties those that the previous generation had and the new one has not. A note of
+ * how they were is pinned with the generation first. Returns a function that puts everything back; throws with
+ * everything put back.
+ */
+export function changeKernelTables(
+  layout: Layout,
+  generation: number,
+  plans: readonly FamilyPlan[],
+  previous: GenerationState | undefined,
+): () => void {
+  const changes = plans
+    .map((plan) => ({ family: plan.family, tables: changesOf(plan, previous) }))
+    .filter(({ tables }) => tables.length > 0);
+  const undone: (() => void)[] = [];
+  const putBack = (): void => {
+    for (const undo of undone.splice(0).reverse()) undo();
+  };
+  if (changes.length === 0) return putBack;
+
+  writeUndo(
+    layout,
+    generation,
+    Object.fromEntries(changes.map(({ family, tables }) => [family, snapshot(family, tables)])),
+  );
+  try {
+    for (const { family, tables } of changes) {
+      const names = tables.map(({ table }) => table).join(' and ');
+      undone.push(
+        attempt(`loading ${names} (${family}) failed`, () => replaceTables(family, tables, { counters: true })),
+      );
+    }
+  } catch (error) {
+    putBack();
+    throw error;
+  }
+  return putBack;
+}
+
+function changesOf(plan: FamilyPlan, previous: GenerationState | undefined): readonly KernelTable[] {
+  const loaded = plan.kernelTables.map(({ name, text }) => ({ table: name, text }));
+  const emptied = kernelTablesOf(previous, plan.family)
+    .filter((table) => !loaded.some((item) => item.table === table))
+    .map((table) => ({ table, text: emptyTableText(table) }));
+  return [...loaded, ...emptied];
+}
+
+function snapshot(family: Family, tables: readonly KernelTable[]): string {
+  return tables.map(({ table }) => saveTable(family, table) ?? emptyTableText(table)).join('');
+}
+
+/** Restores what a note says. */
+export function applyUndo(undo: Undo): void {
+  for (const family of FAMILIES) {
+    const text = undo[family];
+    if (text === undefined) continue;
+    attempt(`putting back ${family} tables failed`, () => restoreTables(family, text, { counters: true }));
+  }
+}
+
+/** Empties tables that we loaded: built-in chains only, policy ACCEPT. */
+export function emptyKernelTables(family: Family, tables: readonly TableName[]): void {
+  const text = tables.map(emptyTableText).join('');
+  if (text !== '') attempt(`emptying ${tables.join(' and ')} (${family}) failed`, () => restoreTables(family, text));
+}
+
+export interface KernelTablesRead {
+  readonly ruleset: Ruleset;
+  /** Tables whose rules could not be read; the rule set has them as they were applied. */
+  readonly warnings: readonly string[];
+}
+
+/** The rule set with its kernel tables as the kernel has them now: rules and counters. */
+export function withKernelTables(ruleset: Ruleset, state: FamilyState): KernelTablesRead {
+  const kernel = state.tables.filter((table) => table.placement === 'kernel').map((table) => table.name);
+  const warnings: string[] = [];
+  const tables = ruleset.tables.map((table) => {
+    if (!kernel.includes(table.name)) return table;
+    const live = readTable(ruleset.family, table.name);
+    if ('table' in live) return live.table;
+    warnings.push(`table ${table.name} (${ruleset.family}) is shown as it was applied: ${live.why}`);
+    return table;
+  });
+  return { ruleset: { ...ruleset, tables }, warnings };
+}
+
+function readTable(family: Family, name: TableName): { readonly table: Table } | { readonly why: string } {
+  let text: string | undefined;
+  try {
+    text = saveTable(family, name);
+  } catch (error) {
+    if (!(error instanceof KernelTablesError)) throw error;
+    return { why: error.message };
+  }
+  if (text === undefined) return { why: 'the kernel no longer has it' };
+  const { ruleset, diagnostics } = parseRuleset({ name: `${name} of the kernel`, text }, family);
+  const table = ruleset?.tables.find((item) => item.name === name);
+  const [first] = diagnostics;
+  return table !== undefined ? { table } : { why: first === undefined ? 'it is empty' : formatDiagnostic(first) };
+}
+
+function attempt<T>(what: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof KernelTablesError)) throw error;
+    const kind = error.busy ? 'denied' : error.missing ? 'unsupported' : 'failed';
+    throw new FirewallError(kind, what, { cause: error });
+  }
+}

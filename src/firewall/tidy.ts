@@ -1,0 +1,101 @@
+/**
+ * Bringing the namespace to exactly what the generation in force needs: after a switch (the old generation goes), after a
+ * failure (the new one goes), and before anything else (what a killed apply left goes).
+ *
+ * Nothing here can be seen by a packet: whatever is removed belongs to no generation that still runs.
+ */
+
+import { existsSync, rmSync } from 'node:fs';
+import { waitForGracePeriod } from '../kernel/grace-period.ts';
+import { openPinnedLink } from '../kernel/object.ts';
+import { keepBridges } from './bridge.ts';
+import { keepConntrack } from './conntrack.ts';
+import { applyUndo } from './kernel-placed.ts';
+import { type HookPoint, type Layout, pointName } from './layout.ts';
+import { includesPoint, needsOf } from './needs.ts';
+import type { GenerationState } from './state.ts';
+import {
+  clearProgSlots,
+  generationsPresent,
+  type PersistentMaps,
+  pointsPinned,
+  readStateInForce,
+  removeGeneration,
+} from './store.ts';
+import { forgetUndo, readUndo } from './undo.ts';
+
+/** Removes what `state`, the generation in force, does not need. Harmless to repeat, and to interrupt. */
+export function tidy(layout: Layout, maps: PersistentMaps, state: GenerationState | undefined): void {
+  const needs = needsOf(state);
+  const half = (state?.generation ?? 0) & 1;
+  // A packet that entered its hook before the switch may still be on its way through the old generation.
+  waitForGracePeriod();
+  keepBridges(layout, needs.rejecting);
+  removeLinks(layout.stubs, (point) => !includesPoint(needs.points, point));
+  // A packet that the old generation rejected must meet its guard when its bridge has gone.
+  waitForGracePeriod();
+  removeLinks(layout.guards, (point) => !includesPoint(needs.rejecting, point));
+  keepConntrack(needs.conntrack);
+  clearProgSlots(maps.progs, (point, other) => other !== half || !includesPoint(needs.points, point));
+  for (const generation of generationsPresent(layout)) {
+    if (generation === state?.generation) forgetUndo(layout, generation);
+    else removeGeneration(layout, generation);
+  }
+}
+
+/**
+ * Finds out what is in force and removes what an interrupted apply left beside it. With nothing in force everything goes.
+ * Returns the state in force.
+ */
+export function recover(layout: Layout, open: (layout: Layout) => PersistentMaps): GenerationState | undefined {
+  const state = readStateInForce(layout);
+  undoKernelTables(layout, state?.generation ?? 0);
+  if (state === undefined) {
+    removeEverything(layout);
+    return undefined;
+  }
+  const maps = open(layout);
+  try {
+    tidy(layout, maps, state);
+  } finally {
+    maps.close();
+  }
+  return state;
+}
+
+/** Puts back the kernel tables that applies changed which never switched. `inForce`: the generation whose changes stand. */
+export function undoKernelTables(layout: Layout, inForce: number): void {
+  for (const generation of generationsPresent(layout)) {
+    const undo = generation === inForce ? undefined : readUndo(layout, generation);
+    if (undo === undefined) continue;
+    applyUndo(undo);
+    forgetUndo(layout, generation);
+  }
+}
+
+/** Removes every object of this namespace. Filtering must have ended: the generation word is 0 or gone. */
+export function removeEverything(layout: Layout): void {
+  waitForGracePeriod();
+  keepBridges(layout, []);
+  removeLinks(layout.stubs, () => true);
+  waitForGracePeriod();
+  removeLinks(layout.guards, () => true);
+  keepConntrack([]);
+  if (existsSync(layout.root)) rmSync(layout.root, { recursive: true, force: true });
+}
+
+/** Takes links off their hooks at once (a removed pin alone is dropped some time later). */
+function removeLinks(directory: string, unwanted: (point: HookPoint) => boolean): void {
+  for (const point of pointsPinned(directory)) {
+    if (!unwanted(point)) continue;
+    const path = `${directory}/${pointName(point)}`;
+    const link = openPinnedLink(path);
+    try {
+      // The pin first: a kill between the two leaves no pin of a link that no longer filters.
+      rmSync(path, { force: true });
+      link.detach();
+    } finally {
+      link.close();
+    }
+  }
+}
