@@ -60,6 +60,10 @@ export const BPF_COMMANDS = {
       prog_flags: [44, 'u32'],
       prog_name: [48, 'name'],
       expected_attach_type: [68, 'u32'],
+      prog_btf_fd: [72, 'u32'],
+      func_info_rec_size: [76, 'u32'],
+      func_info: [80, 'pointer'],
+      func_info_cnt: [88, 'u32'],
     },
   },
   OBJ_PIN: { number: 6, size: 16, fields: OBJECT_PATH },
@@ -90,6 +94,7 @@ export const BPF_COMMANDS = {
     size: 16,
     fields: { bpf_fd: [0, 'u32'], info_len: [4, 'u32'], info: [8, 'pointer'] },
   },
+  BTF_LOAD: { number: 18, size: 32, fields: { btf: [0, 'pointer'], btf_size: [16, 'u32'] } },
   LINK_CREATE: {
     number: 28,
     size: 48,

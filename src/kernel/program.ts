@@ -2,9 +2,10 @@
 
 import { closeSync } from 'node:fs';
 import type { ProgramSpec, ProgramType } from '../bpf/program.ts';
-import { bpf, cString, encodeAttribute, objectInfo, tryBpf } from './bpf-syscall.ts';
+import { type BpfValues, bpf, cString, encodeAttribute, objectInfo, tryBpf } from './bpf-syscall.ts';
 import { type Btf, kernelBtf } from './btf.ts';
 import { ERRNO, SyscallError } from './errno.ts';
+import { FUNCTION_INFO_RECORD, functionInfo, functionStarts } from './function-info.ts';
 import type { BpfMap } from './map.ts';
 import { VerifierError } from './verifier-error.ts';
 
@@ -80,9 +81,27 @@ const LOG_LEVEL = 1;
  * @throws VerifierError when the verifier refused it, SyscallError when the kernel failed before or for another reason.
  */
 export function loadProgram(spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap> = new Map()): BpfProgram {
-  const { type, attach } = PROGRAM_TYPE_NUMBERS[spec.type];
   const insns = relocate(spec, maps, kernelBtf);
-  const values = {
+  const starts = functionStarts(insns);
+  if (starts === undefined) return load(spec, insns, {});
+  const { btf, records } = functionInfo(starts);
+  const fd = bpf('BTF_LOAD', { btf, btf_size: btf.length }, `program ${spec.name}`);
+  try {
+    return load(spec, insns, {
+      prog_btf_fd: fd,
+      func_info_rec_size: FUNCTION_INFO_RECORD,
+      func_info: records,
+      func_info_cnt: starts.length,
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function load(spec: ProgramSpec, insns: Uint8Array, functions: BpfValues<'PROG_LOAD'>): BpfProgram {
+  const { type, attach } = PROGRAM_TYPE_NUMBERS[spec.type];
+  const values: BpfValues<'PROG_LOAD'> = {
+    ...functions,
     prog_type: type,
     insn_cnt: insns.length / 8,
     insns,
