@@ -69,6 +69,8 @@ export interface SocketView {
   readonly file?: { readonly uid: number; readonly gid: number };
 }
 
+const zero = (): number => 0;
+
 /** A packet view with the given members and quiet values for all others. */
 export function packetView(
   packet: Pick<PacketView, 'family' | 'bytes'> & Partial<Omit<PacketView, 'family' | 'bytes'>>,
@@ -81,7 +83,7 @@ export function packetView(
     ctInfo: 0,
     routeDstType: 0,
     now: 0n,
-    random: () => 0,
+    random: zero,
     ...packet,
   };
 }

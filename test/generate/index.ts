@@ -10,5 +10,6 @@ export { type DirectedOptions, type DirectedPacket, packetsFor } from './directe
 export { MATCH_NAMES, type MatchName } from './matches.ts';
 export { type NastyOptions, type NastyPacket, nastyPackets } from './nasty.ts';
 export { type PacketShape, randomPacket, randomTraffic } from './packet.ts';
+export { filterPolicy, policiesOf } from './policies.ts';
 export { type RulesetShape, randomRulesetText } from './ruleset.ts';
 export { UNIVERSE, type Universe } from './universe.ts';
