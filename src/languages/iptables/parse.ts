@@ -13,6 +13,7 @@ import { type Family, isTableName, TABLES } from '../../packet/netfilter.ts';
 import type { Counters, Ruleset, Table } from '../../rules/model.ts';
 import { applyCommand, declareChain, setPolicy } from './apply-command.ts';
 import { chainNameProblem } from './chain-name.ts';
+import { checkTable } from './check-table.ts';
 import { parseBracketCounters } from './counters.ts';
 import { createReport, type Place, type Report } from './report.ts';
 import type { LineContext } from './rule-draft.ts';
@@ -95,7 +96,7 @@ function readLine(text: string, line: Place, ended: boolean, state: FileState): 
   }
   if (line.end - line.start === COMMIT.length && text.startsWith(COMMIT, line.start)) {
     if (!ended) report.add('missing-line-end', line);
-    if (open.draft !== undefined) state.tables.set(open.name, freezeTable(open.draft));
+    if (open.draft !== undefined) closeTable(open.draft, state);
     state.open = undefined;
     return;
   }
@@ -106,6 +107,13 @@ function readLine(text: string, line: Place, ended: boolean, state: FileState): 
 }
 
 const COMMIT = 'COMMIT';
+
+/** The kernel looks at the whole table now. A table that comes again in the file replaces the earlier one. */
+function closeTable(draft: TableDraft, state: FileState): void {
+  const table = freezeTable(draft);
+  checkTable(table, state.family, state.report);
+  state.tables.set(draft.name, table);
+}
 
 function byteLength(text: string, { start, end }: Place): number {
   // UTF-8 takes at most three bytes for each UTF-16 unit.

@@ -122,9 +122,10 @@ function loadMatch(word: Word, draft: RuleDraft, ctx: LineContext): void {
     return;
   }
   draft.lenient = true;
-  ctx.report.add(isMatchName(name, ctx.family) ? 'not-yet-supported-match' : 'unknown-match', word, {
-    name: word.text,
-  });
+  if (isMatchName(name, ctx.family)) ctx.report.add('not-yet-supported-match', word, { name: word.text });
+  else if (isMatchName(name, ctx.family === 'ipv4' ? 'ipv6' : 'ipv4')) {
+    ctx.report.add('wrong-family', word, { what: `match "${word.text}"`, family: FAMILY_LABEL[ctx.family] });
+  } else ctx.report.add('unknown-match', word, { name: word.text });
 }
 
 /**
