@@ -4,6 +4,8 @@ import { FAMILIES } from '../../src/packet/netfilter.ts';
 import { evaluate } from '../../src/policy/evaluate.ts';
 import { createMemory } from '../../src/policy/memory.ts';
 import { readField } from '../../src/policy/packet-view.ts';
+import { run } from '../support/command.ts';
+import { suite } from '../support/suite.ts';
 import {
   filterPolicy,
   nastyPackets,
