@@ -13,7 +13,14 @@ const AF = { ipv4: 2, ipv6: 10, packet: 17 } as const;
 const SOCK = { stream: 1, datagram: 2, raw: 3, nonblocking: 0o4000, closeOnExec: 0o2000000 } as const;
 const SOL_SOCKET = 1;
 const SOL_PACKET = 263;
-const SO = { reuseAddress: 2, broadcast: 6, receiveBufferForce: 33, mark: 36, sendBufferForce: 32 } as const;
+const SO = {
+  reuseAddress: 2,
+  broadcast: 6,
+  receiveBufferForce: 33,
+  mark: 36,
+  sendBufferForce: 32,
+  bindToIfindex: 62,
+} as const;
 const PACKET_IGNORE_OUTGOING = 23;
 const IPPROTO_RAW = 255;
 const MSG_DONTWAIT = 0x40;
@@ -102,6 +109,8 @@ export interface RawSocket {
    */
   send(packet: Uint8Array, destination: Uint8Array): number;
   setMark(mark: number): void;
+  /** Sends through this device, whatever the routes say. */
+  bindToDevice(ifindex: number): void;
   close(): void;
 }
 
@@ -116,6 +125,7 @@ export function openRawSocket(family: Family, scope = 0): RawSocket {
       return Math.min(0, trySyscall('sendto', fd, packet, packet.length, MSG_DONTWAIT, address, address.length));
     },
     setMark: (mark) => setOption(fd, SOL_SOCKET, SO.mark, mark | 0),
+    bindToDevice: (ifindex) => setOption(fd, SOL_SOCKET, SO.bindToIfindex, ifindex),
     close: () => closeSync(fd),
   };
 }
