@@ -226,6 +226,34 @@ describe('helpers and kfuncs', () => {
     expect(() => run(`${lock}${lock}exit`)).toThrow('a lock is held already');
   });
 
+  it('iterate over numbers', () => {
+    const text = (start: number, end: number) => `
+      mov %r6, 0
+      mov %r1, %r10
+      add %r1, -8
+      mov %r2, ${start}
+      mov %r3, ${end}
+      call kfunc bpf_iter_num_new
+      jne %r0, 0, exit
+      loop: mov %r1, %r10
+      add %r1, -8
+      call kfunc bpf_iter_num_next
+      jeq %r0, 0, done
+      ldxsw %r1, [%r0]
+      mul %r6, 10
+      add %r6, %r1
+      ja loop
+      done: mov %r1, %r10
+      add %r1, -8
+      call kfunc bpf_iter_num_destroy
+      mov %r0, %r6
+      exit`;
+    expect(run(text(1, 5))).toBe(1234n);
+    expect(run(text(5, 5))).toBe(0n);
+    expect(BigInt.asIntN(64, run(text(6, 5)))).toBe(-22n);
+    expect(BigInt.asIntN(64, run(text(-1, 1 << 23)))).toBe(-7n);
+  });
+
   it('read packets through dynptrs, linear or not', () => {
     const bytes = Uint8Array.from({ length: 32 }, (_, i) => i);
     const linear = mapRegion(machine.memory, 'linear', bytes.slice(0, 16), { writable: false, strict: false });
