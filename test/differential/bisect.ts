@@ -1,5 +1,6 @@
 /** From "these two differ after 2,000 packets" to the packet that does it. */
 import type { RuleSets } from '../support/firewalls.ts';
+import type { Path } from '../support/topology.ts';
 import { describeStimulus, type Phase, type Stimulus } from './stimulus.ts';
 import { differences, runTwins, type TwinOptions } from './twin.ts';
 
@@ -9,12 +10,20 @@ function steps(phases: readonly Phase[]): readonly Step[] {
   return phases.flatMap(({ path, stimuli }) => stimuli.map((stimulus) => ({ path, stimulus })));
 }
 
+function samePath(a: Path, b: Path): boolean {
+  return a.kind === 'forward' && b.kind === 'forward' ? a.shift === b.shift : a.kind === b.kind;
+}
+
+function describePath(path: Path): string {
+  return path.kind === 'input' ? 'input' : `forward by ${path.shift}`;
+}
+
 /** Steps in order, neighbours of the same path in one phase. */
 function phasesOf(list: readonly Step[]): readonly Phase[] {
   const phases: { path: Phase['path']; stimuli: Stimulus[] }[] = [];
   for (const { path, stimulus } of list) {
     const last = phases.at(-1);
-    if (last?.path === path) last.stimuli.push(stimulus);
+    if (last !== undefined && samePath(last.path, path)) last.stimuli.push(stimulus);
     else phases.push({ path, stimuli: [stimulus] });
   }
   return phases;
@@ -71,6 +80,6 @@ export function compare(sets: RuleSets, phases: readonly Phase[], options: TwinO
   return [
     `differs after ${needed.length} of ${steps(phases).length} packets: ${head}`,
     ...again.slice(0, 20),
-    ...needed.slice(0, 20).map(({ path, stimulus }) => `  ${path} ${describeStimulus(stimulus)}`),
+    ...needed.slice(0, 20).map(({ path, stimulus }) => `  ${describePath(path)}, ${describeStimulus(stimulus)}`),
   ].join('\n');
 }

@@ -6,7 +6,7 @@ import { compare } from './bisect.ts';
 import { captureStimuli, localCaptureStimuli } from './captures.ts';
 import { corpusFiles, deviceNames } from './corpus.ts';
 import { nastyStimuli } from './nasties.ts';
-import { frameAround, type Phase } from './stimulus.ts';
+import { FORWARD, frameAround, INPUT, type Phase } from './stimulus.ts';
 
 const RULES: RuleSets = {
   ipv4: `*filter
@@ -57,35 +57,35 @@ suite('the harness with iptables on both sides', [...NAMESPACES, 'shared'], () =
 
   it('finds nasty packets treated equally', () => {
     const phases: Phase[] = [
-      { path: 'forward', stimuli: nastyStimuli(devices.length) },
-      { path: 'input', stimuli: nastyStimuli(devices.length) },
+      { path: FORWARD, stimuli: nastyStimuli(devices.length) },
+      { path: INPUT, stimuli: nastyStimuli(devices.length) },
     ];
     expect(compare(RULES, phases, same)).toBeUndefined();
   });
 
   it('finds captured packets treated equally', () => {
     const phases: Phase[] = [
-      { path: 'forward', stimuli: captureStimuli(devices.length) },
-      { path: 'input', stimuli: [...captureStimuli(devices.length), ...localCaptureStimuli()] },
+      { path: FORWARD, stimuli: captureStimuli(devices.length) },
+      { path: INPUT, stimuli: [...captureStimuli(devices.length), ...localCaptureStimuli()] },
     ];
     expect(compare(RULES, phases, same)).toBeUndefined();
   });
 
   it('reports a difference with the rule and the packet', () => {
-    const report = compare(RULES, [{ path: 'forward', stimuli: nastyStimuli(devices.length) }], {
+    const report = compare(RULES, [{ path: FORWARD, stimuli: nastyStimuli(devices.length) }], {
       ...same,
       right: wrong,
     });
     expect(report).toContain('differs after 1 of');
     expect(report).toContain('--dport 22 -j ACCEPT');
-    expect(report).toContain('forward frame on link');
+    expect(report).toContain('forward by 1, frame on link');
   });
 
   it('loads every rule set that the kernel accepts, on devices with the names it uses', () => {
     for (const file of corpusFiles().filter((candidate) => candidate.accepted)) {
       const stimuli = nastyStimuli(2).slice(0, 100);
       const options = { ...same, devices: deviceNames(file.text) };
-      expect(compare({ [file.family]: file.text }, [{ path: 'forward', stimuli }], options), file.name).toBeUndefined();
+      expect(compare({ [file.family]: file.text }, [{ path: FORWARD, stimuli }], options), file.name).toBeUndefined();
     }
   });
 
@@ -94,7 +94,7 @@ suite('the harness with iptables on both sides', [...NAMESPACES, 'shared'], () =
     const frame = frameAround(packet, Uint8Array.of(2, 0xbf, 0, 0, 0, 0), { source: Uint8Array.of(2, 0, 0, 0, 7, 7) });
     const phases: Phase[] = [
       {
-        path: 'input',
+        path: INPUT,
         stimuli: [
           { kind: 'frame', device: 0, frame, mark: 7 },
           { kind: 'local', family: 'ipv4', packet, uid: 1000, gid: 1000 },

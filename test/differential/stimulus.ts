@@ -1,10 +1,14 @@
 /** What is done to a device under test: frames that arrive, packets it sends itself. */
 import type { Family } from '../../src/packet/netfilter.ts';
+import type { Path } from '../support/topology.ts';
 
 export type Stimulus =
   /** A frame that arrives on link `device`. `mark` is set before the firewall sees it (needs a source address of its own). */
   | { readonly kind: 'frame'; readonly device: number; readonly frame: Uint8Array; readonly mark?: number }
-  /** A packet (IP header included) that the device under test sends itself, as user `uid` and group `gid`. */
+  /**
+   * A packet (IP header included) that the device under test sends itself, as user `uid` and group `gid`, out of link
+   * `device` instead of the one that routing would choose.
+   */
   | {
       readonly kind: 'local';
       readonly family: Family;
@@ -12,13 +16,17 @@ export type Stimulus =
       readonly mark?: number;
       readonly uid?: number;
       readonly gid?: number;
+      readonly device?: number;
     };
 
 export interface Phase {
-  /** Whether what arrives is for this machine or for somebody else. */
-  readonly path: 'input' | 'forward';
+  /** What happens to frames that arrive. */
+  readonly path: Path;
   readonly stimuli: readonly Stimulus[];
 }
+
+export const INPUT: Path = { kind: 'input' };
+export const FORWARD: Path = { kind: 'forward', shift: 1 };
 
 export const ETHER_TYPE = { ipv4: 0x0800, ipv6: 0x86dd } as const satisfies Record<Family, number>;
 const BROADCAST = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
@@ -81,5 +89,6 @@ export function describeStimulus(stimulus: Stimulus): string {
   const extra = stimulus.mark === undefined ? '' : ` mark ${stimulus.mark}`;
   if (stimulus.kind === 'frame') return `frame on link ${stimulus.device}${extra}: ${hex}`;
   const user = stimulus.uid === undefined ? '' : ` uid ${stimulus.uid} gid ${stimulus.gid ?? 0}`;
-  return `local ${stimulus.family}${extra}${user}: ${hex}`;
+  const out = stimulus.device === undefined ? '' : ` on link ${stimulus.device}`;
+  return `local ${stimulus.family}${out}${extra}${user}: ${hex}`;
 }

@@ -71,8 +71,8 @@ export function buildSide(
 
 function sender(topology: Topology, wire: Wire, sockets: Map<string, RawSocket>): Pick<Side, 'send' | 'settle'> {
   const local = (stimulus: Extract<Stimulus, { kind: 'local' }>): RawSocket => {
-    const { family, mark = 0, uid = 0, gid = 0 } = stimulus;
-    const key = `${family} ${mark} ${uid} ${gid}`;
+    const { family, mark = 0, uid = 0, gid = 0, device } = stimulus;
+    const key = `${family} ${mark} ${uid} ${gid} ${device}`;
     const known = sockets.get(key);
     if (known !== undefined) return known;
     const socket = withNamespace(topology.namespace, () =>
@@ -80,6 +80,7 @@ function sender(topology: Topology, wire: Wire, sockets: Map<string, RawSocket>)
     );
     sockets.set(key, socket);
     socket.setMark(mark);
+    if (device !== undefined) socket.bindToDevice(topology.devices[device]!.index);
     return socket;
   };
   return {

@@ -36,10 +36,16 @@ export interface Topology {
   readonly namespace: string;
   readonly peers: readonly string[];
   readonly devices: readonly Device[];
-  /** Sends every packet that arrives on a link to the INPUT path, whatever its destination, or routes it to the next device. */
-  deliver(path: 'input' | 'forward'): void;
+  /** Says what happens to packets that arrive; at first they are forwarded with a shift of 1. */
+  deliver(path: Path): void;
   close(): void;
 }
+
+/**
+ * Where packets go that arrive on a link, whatever their destination: to this machine, or out again on the link that lies
+ * `shift` places behind the one they came from (0: the same one).
+ */
+export type Path = { readonly kind: 'input' } | { readonly kind: 'forward'; readonly shift: number };
 
 const LARGEST_MTU = 65_535;
 /** Table of policy routing in which every address is ours. */
@@ -144,15 +150,17 @@ export function buildTopology(options: TopologyOptions): Topology {
       const peer = { name: `p${link}`, index: theirs.get(namespace)?.get(`p${link}`) ?? 0, namespace };
       return { name: device, index: own.get(device) ?? 0, peer, mac: macOf(link) };
     });
-    let path: 'input' | 'forward' = 'forward';
-    const deliver = (wanted: 'input' | 'forward'): void => {
-      if (wanted === path) return;
-      const verb = wanted === 'input' ? 'add' : 'del';
-      const lines = ['-4', '-6'].map(
-        (family) => [family, 'rule', verb, 'pref', '50', 'lookup', `${ALL_LOCAL}`] as const,
-      );
-      for (const line of lines) run('ip', ['-n', name, ...line]);
-      path = wanted;
+    let local = false;
+    let shift = 1;
+    const deliver = (path: Path): void => {
+      const wanted = path.kind === 'input';
+      const commands = wanted === local ? [] : [`rule ${wanted ? 'add' : 'del'} pref 50 lookup ${ALL_LOCAL}`];
+      local = wanted;
+      if (path.kind === 'forward' && path.shift !== shift) {
+        commands.push(...forwardingCommands(names, 'replace', path.shift));
+        shift = path.shift;
+      }
+      for (const family of ['-4', '-6'] as const) ipBatch(commands, { namespace: name, family });
     };
     return { namespace: name, peers, devices, deliver, close };
   } catch (error) {
@@ -177,18 +185,26 @@ function deviceCommands(names: readonly string[]): readonly string[] {
   return lines;
 }
 
-/** What comes in on one link leaves on the next; our own packets use the first two, by the top bit of their destination. */
+/**
+ * Our own packets use the first two links, by the top bit of their destination, unless their socket is bound to a device.
+ * What comes in has a table for each device it can come from.
+ */
 function routingCommands(names: readonly string[], family: '-4' | '-6'): readonly string[] {
   const halves = family === '-4' ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
   return [
     ...halves.map((half, index) => `route add ${half} dev ${names[index]}`),
+    ...names.map((device, link) => `route add default dev ${device} metric ${2000 + link}`),
     'rule add pref 40 iif lo lookup main',
     `route add local default dev lo table ${ALL_LOCAL}`,
-    ...names.flatMap((device, link) => [
-      `rule add pref ${100 + link} iif ${device} lookup ${1000 + link}`,
-      `route add default dev ${names[(link + 1) % names.length]} table ${1000 + link}`,
-    ]),
+    ...names.map((device, link) => `rule add pref ${100 + link} iif ${device} lookup ${1000 + link}`),
+    ...forwardingCommands(names, 'add', 1),
   ];
+}
+
+function forwardingCommands(names: readonly string[], verb: 'add' | 'replace', shift: number): readonly string[] {
+  return names.map(
+    (_, link) => `route ${verb} default dev ${names[(link + shift) % names.length]} table ${1000 + link}`,
+  );
 }
 
 function peerCommands(links: readonly number[], hosts: boolean): readonly string[] {

@@ -1,0 +1,41 @@
+/** Every rule set of the corpus that bpfilter can run, against the kernel's iptables, packet by packet. */
+import { expect, it } from 'vitest';
+import { bpfilterFirewall } from '../support/bpfilter-firewall.ts';
+import { kernelFirewall } from '../support/firewalls.ts';
+import { DIFFERENTIAL, suite } from '../support/suite.ts';
+import { compare } from './bisect.ts';
+import { captureStimuli, localCaptureStimuli } from './captures.ts';
+import { type CorpusFile, corpusFiles, deviceNames } from './corpus.ts';
+import { directedPhases } from './directed.ts';
+import { nastyStimuli } from './nasties.ts';
+import { outcomeOf } from './outcome.ts';
+import { FORWARD, INPUT, type Phase } from './stimulus.ts';
+
+/**
+ * Kubernetes spreads connections at random, in tables that stay with the kernel on both sides. Two kernels cannot throw the
+ * same dice, so every n-th packet takes their place.
+ */
+function withoutDice(text: string): string {
+  return text.replace(/--mode random --probability \S+/g, '--mode nth --every 2 --packet 0');
+}
+
+function phasesOf(file: CorpusFile, text: string, devices: readonly string[]): readonly Phase[] {
+  const outcome = outcomeOf(file.name, text, file.family);
+  if (outcome.kind === 'refused') return [];
+  return [
+    ...directedPhases(outcome.policies, devices),
+    { path: FORWARD, stimuli: [...nastyStimuli(2), ...captureStimuli(1)] },
+    { path: INPUT, stimuli: [...nastyStimuli(1), ...captureStimuli(1), ...localCaptureStimuli()] },
+  ];
+}
+
+suite('the corpus in the kernel', [...DIFFERENTIAL, 'shared'], () => {
+  const files = corpusFiles().filter((file) => outcomeOf(file.name, file.text, file.family).kind === 'applies');
+
+  it.each(files)('$name', (file) => {
+    const text = withoutDice(file.text);
+    const devices = deviceNames(text);
+    const options = { left: kernelFirewall, right: bpfilterFirewall, devices };
+    expect(compare({ [file.family]: text }, phasesOf(file, text, devices), options)).toBeUndefined();
+  });
+});
