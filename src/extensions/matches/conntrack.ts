@@ -4,8 +4,8 @@ import type { Expr } from '../../policy/ir.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
 import { given, lowered, requireOneOf } from '../options.ts';
 import { inRange } from '../transport.ts';
-import { maskedAddress } from '../values/address.ts';
 import { choice } from '../values/choice.ts';
+import { hostMask } from '../values/host-mask.ts';
 import { conntrackPortRange } from '../values/port.ts';
 import { conntrackProtocol } from '../values/protocol.ts';
 import { u32Range } from '../values/range.ts';
@@ -21,7 +21,7 @@ const STATUS_BITS = { EXPECTED: 1, SEEN_REPLY: 2, ASSURED: 4, CONFIRMED: 8 } as 
 const statuses = wordSet(['NONE', ...Object.keys(STATUS_BITS)], { what: 'connection status', abbreviations: true });
 const directions = choice({ ORIGINAL: 0, REPLY: 1 }, { what: 'direction', ignoreCase: true });
 
-const address = { value: maskedAddress({ keepHostBits: true }), syntax: 'address[/mask]', invertible: true } as const;
+const address = { value: hostMask, syntax: 'address[/mask]', invertible: true } as const;
 const port = { value: conntrackPortRange, syntax: 'port[:port]', invertible: true } as const;
 
 const OPTIONS: readonly OptionSpec[] = [

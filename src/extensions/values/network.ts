@@ -1,6 +1,7 @@
 import { ADDRESS_BITS, formatAddress, formatMask, prefixToMask } from '../../packet/address.ts';
 import type { ValueType } from '../contract.ts';
-import { readAddress, readMask } from './address.ts';
+import { readMask } from './address.ts';
+import { resolveNumeric } from './host-mask.ts';
 import { bad, good, wrongKind } from './numbers.ts';
 
 /** `address[/prefix]` with a mask that is a prefix; host bits are cut off, the prefix is always printed. */
@@ -8,7 +9,7 @@ export const network: ValueType = {
   words: 1,
   parse([text = ''], { family }) {
     const slash = text.indexOf('/');
-    const address = readAddress(slash === -1 ? text : text.slice(0, slash), family);
+    const address = resolveNumeric(slash === -1 ? text : text.slice(0, slash), family);
     const full = prefixToMask(ADDRESS_BITS[family], family);
     const mask = slash === -1 ? full : readMask(text.slice(slash + 1), family);
     if (address === undefined || mask === undefined) return bad(`"${text}" is not a network`);
