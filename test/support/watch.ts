@@ -8,6 +8,9 @@ import { run } from './command.ts';
 const TABLE = 'inet bf_watch';
 const HOOKS = ['input', 'forward', 'output'] as const;
 
+/** Packets that arrive with this mark are not tracked. */
+export const UNTRACKED_MARK = 0x756e;
+
 /** Packets and bytes that passed the firewall, by hook, IPv4 and IPv6 apart. */
 export type Delivered = Readonly<Record<string, string>>;
 
@@ -22,6 +25,7 @@ export function installWatch(namespace: string, marks: MarkTable = new Map()): v
       ? ''
       : `  map marks { type ether_addr : mark; elements = { ${elements} }; }
   chain marking { type filter hook prerouting priority -450; meta mark set ether saddr map @marks; }
+  chain untracking { type filter hook prerouting priority -310; meta mark ${UNTRACKED_MARK} notrack; }
 `;
   const chains = HOOKS.map(
     (hook) => `  counter ${hook}4 { }
