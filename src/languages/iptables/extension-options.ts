@@ -51,10 +51,9 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ct
     return;
   }
   const end = values.at(-1)?.end ?? word.end;
+  const span = report.span({ start: (invert ?? word).start, end: Math.max(end, word.end) });
   use.given.set(spec.name, {
-    value: result.value,
-    invert: invert !== undefined,
-    span: report.span({ start: (invert ?? word).start, end: Math.max(end, word.end) }),
+    option: Object.freeze({ value: result.value, invert: invert !== undefined, span }),
     word,
   });
 }
@@ -84,9 +83,7 @@ export function finishOptions(use: ExtensionUse, rule: RuleContext, report: Repo
     report.add('protocol-required', word, { what, protocols });
   }
   const options: Record<string, OptionUse> = {};
-  for (const [name, { value, invert, span }] of given) {
-    options[name] = Object.freeze({ value, invert, ...(span === undefined ? {} : { span }) });
-  }
+  for (const [name, { option }] of given) options[name] = option;
   for (const spec of extension.options) {
     if (spec.default !== undefined && options[spec.name] === undefined) {
       options[spec.name] = Object.freeze({ value: spec.default, invert: false });

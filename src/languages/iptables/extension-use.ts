@@ -10,7 +10,13 @@ export interface ExtensionUse {
   /** The word to blame for the whole: its name, or the option that brought it in. */
   readonly word: Word;
   /** By canonical name, in the order in which they were given. */
-  readonly given: Map<string, OptionUse & { readonly word: Word }>;
+  readonly given: Map<string, GivenUse>;
+}
+
+/** An option of a match or target as it goes into the rule, and the word that holds it. */
+export interface GivenUse {
+  readonly option: OptionUse;
+  readonly word: Word;
 }
 
 const tables = new WeakMap<MatchExtension | TargetExtension, ReadonlyMap<string, OptionSpec>>();

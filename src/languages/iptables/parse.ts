@@ -40,6 +40,8 @@ interface FileState {
   /** Finished tables in the order of their first appearance. */
   readonly tables: Map<string, Table>;
   open: OpenTable | undefined;
+  /** Where the next NUL character stands; behind the text if there is none. */
+  nextNul: number;
 }
 
 interface OpenTable {
@@ -53,7 +55,14 @@ interface OpenTable {
 /** Reads a whole file of one family. Never throws, whatever the text. */
 export function parseRuleset(source: SourceText, family: Family, options: ParseOptions = {}): ParseResult {
   const report = createReport(source);
-  const state: FileState = { family, accounts: options.accounts, report, tables: new Map(), open: undefined };
+  const state: FileState = {
+    family,
+    accounts: options.accounts,
+    report,
+    tables: new Map(),
+    open: undefined,
+    nextNul: findNul(source.text, 0),
+  };
   const { text } = source;
   for (let start = 0; start < text.length; ) {
     const newline = text.indexOf('\n', start);
@@ -80,8 +89,9 @@ function readLine(text: string, line: Place, ended: boolean, state: FileState): 
     return;
   }
   if (first === '#') return;
-  const nul = text.indexOf('\0', line.start);
-  if (nul !== -1 && nul < line.end) {
+  if (state.nextNul < line.end) {
+    const nul = state.nextNul;
+    state.nextNul = findNul(text, line.end);
     report.add('bad-character', { start: nul, end: nul + 1 });
     return;
   }
@@ -107,6 +117,11 @@ function readLine(text: string, line: Place, ended: boolean, state: FileState): 
 }
 
 const COMMIT = 'COMMIT';
+
+function findNul(text: string, from: number): number {
+  const at = text.indexOf('\0', from);
+  return at === -1 ? text.length : at;
+}
 
 /** The kernel looks at the whole table now. A table that comes again in the file replaces the earlier one. */
 function closeTable(draft: TableDraft, state: FileState): void {

@@ -122,7 +122,12 @@ export function createScanner(words: readonly Word[], uses: readonly ExtensionUs
 }
 
 function withValue(found: Found, word: Word, value: Word | undefined): Step {
-  return value === undefined ? { ...found, word } : { ...found, word, value };
+  if (found.kind === 'base') {
+    const { kind, option } = found;
+    return value === undefined ? { kind, option, word } : { kind, option, word, value };
+  }
+  const { kind, use, spec } = found;
+  return value === undefined ? { kind, use, spec, word } : { kind, use, spec, word, value };
 }
 
 function argumentOf(found: Found): 'none' | 'required' | 'optional' {

@@ -1,0 +1,54 @@
+/** Rule lines to start from: some of our own, and those of the shared test material where it is at hand. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TARGETS } from '../../src/extensions/registry.ts';
+
+const OWN = [
+  '-A INPUT -s 10.0.0.0/8 -d 192.168.0.0/255.255.0.255 -i eth+ -p tcp -m tcp --dport 22 -j ACCEPT',
+  '-A FORWARD ! -s 1.2.3.4,5.6.7.8 -o eth0 -p udp --sport 53:1024 -j DROP',
+  '-A OUTPUT -p tcp --tcp-flags SYN,ACK SYN -m state --state NEW,ESTABLISHED -j LOG --log-prefix "a b: " --log-level 4',
+  '-A INPUT -p icmp --icmp-type echo-request -m limit --limit 5/s --limit-burst 9 -j REJECT --reject-with icmp-net-prohibited',
+  '-A INPUT -m comment --comment "quo\\"ted" -g chain',
+  '[1:2] -A INPUT -c 3 4 -j chain',
+  '-I INPUT 1 -m multiport -p tcp --dports 1,2:3,http -m conntrack ! --ctstate INVALID',
+  '-N other',
+  '-P INPUT DROP',
+  '-F',
+  '-X other',
+  '-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 128/0 -s fe80::/10,::1',
+  '-A OUTPUT -m owner --uid-owner 0-10 -m mark --mark 0x1/0xff -m statistic --mode nth --every 3 --packet 0',
+];
+
+/** The line as it can stand in a table whose only user chain is "chain". */
+function inSmallTable(line: string): string {
+  return line
+    .replace(/-A (\S+)/, (whole, chain: string) => (/^(INPUT|FORWARD|OUTPUT)$/.test(chain) ? whole : '-A INPUT'))
+    .replace(/-([jg]) (\S+)/, (whole, option: string, target: string) =>
+      VERDICTS.test(target) || TARGETS.some((known) => known.name === target) ? whole : `-${option} chain`,
+    );
+}
+
+const VERDICTS = /^(ACCEPT|DROP|RETURN|QUEUE)$/;
+
+/** Rule lines `shared` is the folder of the test material. */
+export function seedLines(shared: string): readonly string[] {
+  const lines = new Set(OWN);
+  const corpus = join(shared, 'corpus');
+  const conformance = join(shared, 'conformance', 'iptables');
+  if (existsSync(corpus)) {
+    for (const file of readdirSync(corpus)) {
+      if (!/\.(save6?|rules6?|ipt|dump6?|aud[46]|restore)$/.test(file)) continue;
+      for (const line of readFileSync(join(corpus, file), 'utf8').split('\n'))
+        if (/^[[-]/.test(line)) lines.add(inSmallTable(line));
+    }
+  }
+  if (existsSync(conformance)) {
+    for (const file of readdirSync(conformance).filter((name) => name.endsWith('.t'))) {
+      for (const line of readFileSync(join(conformance, file), 'utf8').split('\n')) {
+        if (/^[-!]/.test(line)) lines.add(`-A INPUT ${line.split(';')[0]}`);
+      }
+    }
+  }
+  return [...lines];
+}
