@@ -1,6 +1,6 @@
 /**
  * What the compiler has to know about the kernel it compiles for, as data: read from BTF by `kernel/`, or the reference
- * layout of `codegen/reference-facts.ts` when there is no kernel to ask (`check`, the virtual machine, a browser).
+ * layout of `reference-facts.ts` when there is no kernel to ask (`check`, the virtual machine, a browser).
  */
 export interface KernelFacts {
   /** `uname -r`, for messages only. */

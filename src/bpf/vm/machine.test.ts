@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { encodeInstructions } from '../instruction.ts';
 import type { MapSpec } from '../program.ts';
 import { assembleText } from '../text-assembler.ts';
 import { HELPERS } from './helpers.ts';
@@ -6,7 +8,7 @@ import { KFUNCS } from './kfuncs.ts';
 import { linkProgram, type VmProgram } from './link.ts';
 import { createMachine, type Machine, runProgram } from './machine.ts';
 import { createVmMap, hashKeys, readElement, updateElement, type VmMap } from './maps.ts';
-import { mapRegion } from './memory.ts';
+import { mapRegion, VmFault } from './memory.ts';
 import { drainRing } from './ringbuf.ts';
 
 let machine: Machine;
@@ -99,6 +101,28 @@ describe('control flow', () => {
     expect(run(text.replace('LIMIT', '4'))).toBe((4n << 32n) | 6n);
     expect(run(text.replace('LIMIT', '100'))).toBe((6n << 32n) | 15n);
   });
+});
+
+it('ends every program with a result or a VmFault', () => {
+  const insn = fc.record({
+    opcode: fc.oneof(fc.nat(255), fc.constantFrom(0x18, 0x79, 0x7b, 0xdb, 0xc3, 0x85, 0x95, 0xbf, 0xd4)),
+    dst: fc.nat(11),
+    src: fc.nat(11),
+    offset: fc.integer({ min: -16, max: 16 }),
+    imm: fc.oneof(fc.nat(250), fc.integer({ min: -0x80000000, max: 0x7fffffff })),
+  });
+  fc.assert(
+    fc.property(fc.array(insn, { maxLength: 30 }), (insns) => {
+      const program = linkProgram(machine, { name: 'random', insns: encodeInstructions(insns), relocations: [] }, maps);
+      machine.heldLock = undefined;
+      try {
+        runProgram(machine, program, [], 500);
+      } catch (error) {
+        if (!(error instanceof VmFault)) throw error;
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 describe('memory', () => {
