@@ -102,8 +102,17 @@ function observer(topology: Topology, wire: Wire, firewall: Firewall): Side['obs
   });
 }
 
+export interface DifferencesOptions {
+  /** Compare the frames that were sent; default yes. Real sockets choose sequence numbers at random. */
+  readonly frames?: boolean;
+}
+
 /** How two observations differ; empty when they are equal. */
-export function differences(left: Observation, right: Observation): readonly string[] {
+export function differences(
+  left: Observation,
+  right: Observation,
+  options: DifferencesOptions = {},
+): readonly string[] {
   const found: string[] = [];
   for (const family of ['ipv4', 'ipv6'] as const) {
     found.push(...savedDifferences(left.saved[family], right.saved[family]).map((line) => `${family} ${line}`));
@@ -113,8 +122,8 @@ export function differences(left: Observation, right: Observation): readonly str
   }
   const print = ({ device, frame }: CapturedFrame): string =>
     `link ${device} ${withoutIdentification(frame).toString('hex')}`;
-  const ours = left.frames.map(print);
-  const theirs = right.frames.map(print);
+  const ours = options.frames === false ? [] : left.frames.map(print);
+  const theirs = options.frames === false ? [] : right.frames.map(print);
   for (let index = 0; index < Math.max(ours.length, theirs.length); index++) {
     if (ours[index] === theirs[index]) continue;
     found.push(`frame ${index} sent: ${ours[index] ?? '(none)'} | ${theirs[index] ?? '(none)'}`);
@@ -145,38 +154,46 @@ function marksOf(phases: readonly Phase[]): MarkTable {
   return marks;
 }
 
-/** Runs all phases on fresh twins, stimulus by stimulus in lockstep, and returns both observations. */
-export function runTwins(
-  sets: RuleSets,
-  phases: readonly Phase[],
-  options: TwinOptions,
-): readonly [left: Observation, right: Observation] {
-  const marks = options.marks ?? marksOf(phases);
-  const left = buildSide(options.left, sets, options, marks);
+/** Builds twins, runs `body` with them, and takes them down. */
+export function withTwins<T>(sets: RuleSets, options: TwinOptions, body: (left: Side, right: Side) => T): T {
+  const left = buildSide(options.left, sets, options, options.marks);
   try {
-    const right = buildSide(options.right, sets, options, marks);
+    const right = buildSide(options.right, sets, options, options.marks);
     try {
-      const sent: [number[], number[]] = [[], []];
-      for (const { path, stimuli } of phases) {
-        left.topology.deliver(path);
-        right.topology.deliver(path);
-        stimuli.forEach((stimulus, index) => {
-          sent[0].push(left.send(stimulus));
-          sent[1].push(right.send(stimulus));
-          // Queues between the devices are short: let them run empty before one overflows.
-          if (index % 64 === 63) {
-            left.settle();
-            right.settle();
-          }
-        });
-        left.settle();
-        right.settle();
-      }
-      return [left.observe(sent[0]), right.observe(sent[1])];
+      return body(left, right);
     } finally {
       right.close();
     }
   } finally {
     left.close();
   }
+}
+
+/** Queues between the devices are short: they are let run empty after so many packets. */
+const SETTLE_EVERY = 64;
+
+/** Runs all phases on fresh twins, stimulus by stimulus in lockstep, and returns both observations. */
+export function runTwins(
+  sets: RuleSets,
+  phases: readonly Phase[],
+  options: TwinOptions,
+): readonly [left: Observation, right: Observation] {
+  return withTwins(sets, { ...options, marks: options.marks ?? marksOf(phases) }, (left, right) => {
+    const sent: [number[], number[]] = [[], []];
+    for (const { path, stimuli } of phases) {
+      left.topology.deliver(path);
+      right.topology.deliver(path);
+      stimuli.forEach((stimulus, index) => {
+        sent[0].push(left.send(stimulus));
+        sent[1].push(right.send(stimulus));
+        if (index % SETTLE_EVERY === SETTLE_EVERY - 1) {
+          left.settle();
+          right.settle();
+        }
+      });
+      left.settle();
+      right.settle();
+    }
+    return [left.observe(sent[0]), right.observe(sent[1])];
+  });
 }
