@@ -93,10 +93,21 @@ export const TARGETS: readonly TargetExtension[] = Object.freeze([
   ttlTarget,
 ]);
 
+const matchIndex = indexByFamily(MATCHES);
+const targetIndex = indexByFamily(TARGETS);
+
 export function findMatch(name: string, family: Family): MatchExtension | undefined {
-  return MATCHES.find((match) => match.name === name && match.families.includes(family));
+  return matchIndex[family].get(name);
 }
 
 export function findTarget(name: string, family: Family): TargetExtension | undefined {
-  return TARGETS.find((target) => target.name === name && target.families.includes(family));
+  return targetIndex[family].get(name);
+}
+
+function indexByFamily<T extends MatchExtension | TargetExtension>(
+  extensions: readonly T[],
+): Readonly<Record<Family, ReadonlyMap<string, T>>> {
+  const index = (family: Family): ReadonlyMap<string, T> =>
+    new Map(extensions.filter((item) => item.families.includes(family)).map((item) => [item.name, item]));
+  return { ipv4: index('ipv4'), ipv6: index('ipv6') };
 }

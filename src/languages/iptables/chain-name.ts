@@ -1,5 +1,6 @@
 import type { Family } from '../../packet/netfilter.ts';
 import { isTargetName } from './extension-names.ts';
+import { utf8Length } from './words.ts';
 
 /** XT_EXTENSION_MAXNAMELEN - 1. */
 const NAME_MAX = 28;
@@ -13,7 +14,7 @@ const VERDICTS: readonly string[] = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN'];
  */
 export function chainNameProblem(name: string, family: Family, byCommand: boolean): string | undefined {
   if (name === '') return 'it is empty';
-  if (new TextEncoder().encode(name).length > NAME_MAX) return `it has more than ${NAME_MAX} bytes`;
+  if (utf8Length(name) > NAME_MAX) return `it has more than ${NAME_MAX} bytes`;
   if (/[\s"\\]/.test(name)) return 'it holds blanks, quotes or backslashes';
   if (VERDICTS.includes(name)) return 'that is a verdict';
   if (!byCommand) return undefined;

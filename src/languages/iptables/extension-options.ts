@@ -20,15 +20,14 @@ export interface GivenOption {
 }
 
 export interface OptionContext {
-  readonly ip: IpPart;
   readonly family: RuleContext['family'];
   readonly accounts: AccountLookup | undefined;
   readonly report: Report;
 }
 
-/** Adds one option to its match or target, or reports why not. */
-export function applyOption({ use, spec, word, values, invert }: GivenOption, ctx: OptionContext): void {
-  const { report } = ctx;
+/** Adds one option to its match or target, or reports why not. `ip` is the ip part as given so far. */
+export function applyOption({ use, spec, word, values, invert }: GivenOption, ip: IpPart, ctx: OptionContext): void {
+  const { family, accounts, report } = ctx;
   const option = `--${spec.name}`;
   if (invert !== undefined && spec.invertible !== true) {
     report.add('cannot-invert', invert, { option });
@@ -40,12 +39,9 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ct
     return;
   }
   const texts = values.map((value) => value.text);
-  const result = spec.value.parse(texts, {
-    family: ctx.family,
-    option: spec.name,
-    ip: ctx.ip,
-    ...(ctx.accounts === undefined ? {} : { accounts: ctx.accounts }),
-  });
+  const valueContext =
+    accounts === undefined ? { family, option: spec.name, ip } : { family, option: spec.name, ip, accounts };
+  const result = spec.value.parse(texts, valueContext);
   if (!result.ok) {
     report.add('bad-value', values[result.word ?? 0] ?? word, { option, why: result.message });
     return;

@@ -6,7 +6,7 @@ import { ADDRESS_BITS, prefixToMask } from '../../packet/address.ts';
 import type { Family } from '../../packet/netfilter.ts';
 import type { MaskedAddress } from '../../rules/model.ts';
 import type { Report } from './report.ts';
-import type { Word } from './words.ts';
+import { utf8Length, type Word } from './words.ts';
 
 const LABEL = { ipv4: 'IPv4', ipv6: 'IPv6' } as const satisfies Record<Family, string>;
 
@@ -37,7 +37,7 @@ export function readHosts(word: Word, family: Family, report: Report): readonly 
       else report.add('bad-address', place, { address: host, family: LABEL[family] });
       return undefined;
     }
-    hosts.push({ address: address & mask, mask });
+    hosts.push(Object.freeze({ address: address & mask, mask }));
   }
   return hosts;
 }
@@ -48,7 +48,7 @@ export function readInterface(word: Word, report: Report): string | undefined {
   const why =
     name === ''
       ? 'it is empty'
-      : new TextEncoder().encode(name).length > INTERFACE_MAX
+      : utf8Length(name) > INTERFACE_MAX
         ? `it has more than ${INTERFACE_MAX} bytes`
         : /[\s"]/.test(name)
           ? 'it holds blanks or quotes'

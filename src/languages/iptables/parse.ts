@@ -19,7 +19,7 @@ import { createReport, type Place, type Report } from './report.ts';
 import type { LineContext } from './rule-draft.ts';
 import { readRuleLine } from './rule-line.ts';
 import { createTable, freezeTable, type TableDraft } from './table-draft.ts';
-import { splitWords, type Word } from './words.ts';
+import { splitWords, utf8Length, type Word } from './words.ts';
 
 export interface ParseOptions {
   /** How to look up the users and groups of `-m owner`; without it only numbers and root are known. */
@@ -133,7 +133,7 @@ function closeTable(draft: TableDraft, state: FileState): void {
 function byteLength(text: string, { start, end }: Place): number {
   // UTF-8 takes at most three bytes for each UTF-16 unit.
   if ((end - start) * 3 <= LINE_MAX) return end - start;
-  return new TextEncoder().encode(text.slice(start, end)).length;
+  return utf8Length(text.slice(start, end));
 }
 
 /** `*TABLE`; what follows the name is not looked at, as with strtok. */
@@ -234,12 +234,9 @@ function readCommandLine(text: string, line: Place, draft: TableDraft, ctx: Line
     report.add('too-many-words', line, { count: words.length, limit: WORDS_MAX });
     return;
   }
-  const long = words.find(
-    (word) => word.text.length * 3 > WORD_MAX && new TextEncoder().encode(word.text).length > WORD_MAX,
-  );
+  const long = words.find((word) => word.text.length * 3 > WORD_MAX && utf8Length(word.text) > WORD_MAX);
   if (long !== undefined) {
-    const { length } = new TextEncoder().encode(long.text);
-    report.add('word-too-long', long, { length, limit: WORD_MAX });
+    report.add('word-too-long', long, { length: utf8Length(long.text), limit: WORD_MAX });
     return;
   }
   const command = readRuleLine(words, line, counters, ctx);

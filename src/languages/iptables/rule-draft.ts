@@ -26,72 +26,93 @@ export interface Hosts {
   readonly word: Word;
 }
 
+/** The ip part while it grows. */
+export type IpDraft = { -readonly [Key in keyof IpPart]: IpPart[Key] };
+
 export interface RuleDraft {
-  command?: CommandWords;
+  command: CommandWords | undefined;
   /** Base options given so far, by letter. */
   readonly seen: Map<string, Word>;
-  ip: IpPart;
-  sources?: Hosts;
-  destinations?: Hosts;
+  /** All but the addresses. */
+  readonly ip: IpDraft;
+  sources: Hosts | undefined;
+  destinations: Hosts | undefined;
   /** Matches and the target in the order in which they were loaded. */
   readonly uses: ExtensionUse[];
   target: Target;
-  targetUse?: ExtensionUse;
+  targetUse: ExtensionUse | undefined;
   counters: Counters;
   /** A `!` that waits for its option. */
-  invert?: Word;
+  invert: Word | undefined;
   /** The protocol's match was loaded because an option asked for it. */
   protocolUsed: boolean;
   /** A match or target of the line is unknown: what it cannot place may be that one's. */
   lenient: boolean;
 }
 
+const NO_TARGET: Target = Object.freeze({ kind: 'none' });
+
+export function createDraft(counters: Counters): RuleDraft {
+  return {
+    command: undefined,
+    seen: new Map(),
+    ip: {},
+    sources: undefined,
+    destinations: undefined,
+    uses: [],
+    target: NO_TARGET,
+    targetUse: undefined,
+    counters,
+    invert: undefined,
+    protocolUsed: false,
+    lenient: false,
+  };
+}
+
 /** Forgets the `!` and tells whether there was one. */
 export function takeInvert(draft: RuleDraft): Word | undefined {
   const { invert } = draft;
-  delete draft.invert;
+  draft.invert = undefined;
   return invert;
 }
 
 /** Makes the rules of a complete line, one for each pair of source and destination. */
 export function buildRules(draft: RuleDraft, line: Place, ctx: LineContext): readonly Rule[] {
   const { report } = ctx;
-  const sources = selectors(draft.sources, report);
-  const destinations = selectors(draft.destinations, report);
-  const ips = sources.flatMap((source) =>
-    destinations.map(
-      (destination): IpPart => Object.freeze({ ...source('source'), ...destination('destination'), ...draft.ip }),
-    ),
-  );
+  const ips: IpPart[] = [];
+  for (const source of selectors(draft.sources, report)) {
+    for (const destination of selectors(draft.destinations, report)) ips.push(joinIp(source, destination, draft.ip));
+  }
   const rule: RuleContext = { family: ctx.family, table: ctx.table, ip: ips[0] ?? draft.ip };
   const matches: MatchUse[] = [];
-  let target = draft.target;
+  let { target } = draft;
   for (const use of draft.uses) {
     const options = finishOptions(use, rule, report);
     const span = report.span(use.word);
-    const part = Object.freeze({ name: use.extension.name, options, span });
-    if (use === draft.targetUse) target = Object.freeze({ kind: 'extension', ...part });
-    else matches.push(part);
+    const { name } = use.extension;
+    if (use === draft.targetUse) target = Object.freeze({ kind: 'extension', name, options, span });
+    else matches.push(Object.freeze({ name, options, span }));
   }
-  const shared = { matches: Object.freeze(matches), target, counters: draft.counters, span: report.span(line) };
-  return ips.map((ip) => Object.freeze({ ip, ...shared }));
+  Object.freeze(matches);
+  const span = report.span(line);
+  return ips.map((ip) => Object.freeze({ ip, matches, target, counters: draft.counters, span }));
 }
 
-type SelectorMaker = (name: 'source' | 'destination') => Pick<IpPart, 'source' | 'destination'>;
+type HostSelector = Selector<MaskedAddress> | undefined;
 
-const NOTHING: readonly SelectorMaker[] = [() => ({})];
+function joinIp(source: HostSelector, destination: HostSelector, rest: IpDraft): IpPart {
+  const ip: IpDraft = {};
+  if (source !== undefined) ip.source = source;
+  if (destination !== undefined) ip.destination = destination;
+  return Object.freeze(Object.assign(ip, rest));
+}
 
-function selectors(hosts: Hosts | undefined, report: Report): readonly SelectorMaker[] {
+const NOTHING: readonly HostSelector[] = [undefined];
+
+function selectors(hosts: Hosts | undefined, report: Report): readonly HostSelector[] {
   if (hosts === undefined) return NOTHING;
+  const { invert } = hosts;
   const span = report.span(hosts.word);
-  return hosts.list.map((value) => {
-    // An empty mask asks nothing, unless it is inverted: then nothing matches.
-    if (value.mask === 0n && !hosts.invert) return () => ({});
-    const selector: Selector<MaskedAddress> = Object.freeze({
-      value: Object.freeze(value),
-      invert: hosts.invert,
-      span,
-    });
-    return (name) => ({ [name]: selector });
-  });
+  // An empty mask asks nothing, unless it is inverted: then nothing matches.
+  return hosts.list.map((value) => (value.mask === 0n && !invert ? undefined : Object.freeze({ value, invert, span })));
 }

@@ -9,7 +9,7 @@ import type { Command } from './command.ts';
 import { checkOptions, commandOf, isCommand, readCommandWords } from './command-words.ts';
 import { applyOption } from './extension-options.ts';
 import type { Place } from './report.ts';
-import { buildRules, type LineContext, type RuleDraft, takeInvert } from './rule-draft.ts';
+import { buildRules, createDraft, type LineContext, type RuleDraft, takeInvert } from './rule-draft.ts';
 import { loadProtocolMatch, readRuleOption } from './rule-options.ts';
 import { createScanner, type Scanner, type Step } from './scanner.ts';
 import type { Word } from './words.ts';
@@ -29,15 +29,7 @@ export function readRuleLine(
 ): LineResult {
   const { report } = ctx;
   const before = report.found.length;
-  const draft: RuleDraft = {
-    seen: new Map(),
-    ip: {},
-    uses: [],
-    target: { kind: 'none' },
-    counters: counters ?? ZERO_COUNTERS,
-    protocolUsed: false,
-    lenient: false,
-  };
+  const draft = createDraft(counters ?? ZERO_COUNTERS);
   const scanner = createScanner(words, draft.uses);
   for (let step = scanner.next(draft.lenient); step !== undefined; step = scanner.next(draft.lenient)) {
     const outcome = takeStep(step, draft, scanner, ctx);
@@ -128,7 +120,7 @@ function takeExtension(
     }
     values.push(second);
   }
-  applyOption({ use, spec, word, values, invert }, { ...ctx, ip: draft.ip });
+  applyOption({ use, spec, word, values, invert }, draft.ip, ctx);
   return 'go';
 }
 

@@ -57,14 +57,14 @@ export function readRuleOption(
       const name = readInterface(value, report);
       if (name === undefined) return;
       const selector = Object.freeze({ value: name, invert: negated, span });
-      draft.ip = { ...draft.ip, [letter === 'i' ? 'inInterface' : 'outInterface']: selector };
+      draft.ip[letter === 'i' ? 'inInterface' : 'outInterface'] = selector;
       return;
     }
     case 'p': {
       const number = readProtocolWord(value, negated, report);
       // For IPv6 even "all" matters: with any -p the extension headers are walked.
       if (number === undefined || (number === 0 && ctx.family === 'ipv4')) return;
-      draft.ip = { ...draft.ip, protocol: Object.freeze({ value: number, invert: negated, span }) };
+      draft.ip.protocol = Object.freeze({ value: number, invert: negated, span });
       return;
     }
     case 'f':
@@ -72,7 +72,7 @@ export function readRuleOption(
         report.add('wrong-family', word, { what: '-f', family: 'IPv6' });
         return;
       }
-      draft.ip = { ...draft.ip, fragment: Object.freeze({ invert: negated, span: report.span(word) }) };
+      draft.ip.fragment = Object.freeze({ invert: negated, span: report.span(word) });
       return;
     case 'c':
       readCounters(word, value, draft, scanner, ctx);

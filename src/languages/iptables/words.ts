@@ -76,3 +76,14 @@ export function wordFrom(word: Word, offset: number): Word {
   const start = word.quoted ? word.start : word.start + offset;
   return { text: word.text.slice(offset), start, end: word.end, quoted: word.quoted };
 }
+
+/** Length in bytes of UTF-8. */
+export function utf8Length(text: string): number {
+  let length = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    // Each half of a surrogate pair stands for two of four bytes.
+    if (code >= 0x80) length += code < 0x800 || (code >= 0xd800 && code < 0xe000) ? 1 : 2;
+  }
+  return length;
+}
