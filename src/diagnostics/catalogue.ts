@@ -27,7 +27,6 @@ export const CATALOGUE = {
     severity: 'error',
     text: '%what% may not be used in rules reached from %hooks%, only from: %allowed%',
   },
-  'jump-to-missing-chain': { severity: 'error', text: 'table %table% has no chain "%chain%"' },
   'jump-to-built-in-chain': {
     severity: 'error',
     text: '"%chain%" is a built-in chain; rules can only go to user chains',

@@ -1,6 +1,6 @@
 import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
-import type { LowerContext, MatchExtension, TargetExtension } from '../extensions/contract.ts';
+import type { LowerContext } from '../extensions/contract.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Action, Condition } from '../policy/ir.ts';
 import type { MatchUse, Rule, Target } from '../rules/model.ts';
@@ -35,16 +35,14 @@ function lowerMatch(use: MatchUse, span: Span | undefined, context: LowerContext
   const extension = findMatch(use.name, context.family);
   if (extension?.lower === undefined)
     return failedMatch(diagnostic('not-yet-supported-match', span, { name: use.name }));
-  const misplaced = checkPlace(extension, span, context);
-  if (misplaced.length > 0) return failedMatch(...misplaced);
   const lowered = extension.lower(use.options, context);
   if (lowered.ok) return { conditions: lowered.value, diagnostics: [] };
   const params = { what: `match "${use.name}"`, table: context.table, why: lowered.why };
   return failedMatch(diagnostic('not-supported-here', span, params));
 }
 
-function failedMatch(...diagnostics: readonly Diagnostic[]): LoweredMatch {
-  return { conditions: [], diagnostics };
+function failedMatch(item: Diagnostic): LoweredMatch {
+  return { conditions: [], diagnostics: [item] };
 }
 
 function lowerTarget(
@@ -58,8 +56,7 @@ function lowerTarget(
       return done({ kind: 'continue' });
     case 'jump':
     case 'goto':
-      // A chain that does not exist has been reported already.
-      return done({ kind: target.kind, chain: chainNumbers.get(target.chain) ?? 0 });
+      return done({ kind: target.kind, chain: chainNumber(target.chain, chainNumbers) });
     case 'verdict':
       return lowerVerdict(target.verdict, target.span ?? ruleSpan, context);
     case 'extension': {
@@ -67,8 +64,6 @@ function lowerTarget(
       const extension = findTarget(target.name, context.family);
       if (extension?.lower === undefined)
         return failedTarget(diagnostic('not-yet-supported-target', span, { name: target.name }));
-      const misplaced = checkPlace(extension, span, context);
-      if (misplaced.length > 0) return failedTarget(...misplaced);
       const lowered = extension.lower(target.options, context);
       if (lowered.ok) return done(lowered.value);
       const params = { what: `target "${target.name}"`, table: context.table, why: lowered.why };
@@ -100,21 +95,12 @@ function done(action: Action): LoweredTarget {
   return { action, diagnostics: [] };
 }
 
-function failedTarget(...diagnostics: readonly Diagnostic[]): LoweredTarget {
-  return { action: { kind: 'continue' }, diagnostics };
+function failedTarget(item: Diagnostic): LoweredTarget {
+  return { action: { kind: 'continue' }, diagnostics: [item] };
 }
 
-/** Tables and hooks that the kernel's xt_check_match and xt_check_target insist on. A dead rule has no hooks to offend. */
-function checkPlace(
-  extension: MatchExtension | TargetExtension,
-  span: Span | undefined,
-  context: LowerContext,
-): readonly Diagnostic[] {
-  const { hooks, tables } = extension;
-  const what = `${extension.kind} "${extension.name}"`;
-  if (tables !== undefined && !tables.includes(context.table))
-    return [diagnostic('wrong-table', span, { what, table: context.table, allowed: tables.join(', ') })];
-  const wrong = hooks === undefined ? [] : context.reachableFrom.filter((hook) => !hooks.includes(hook));
-  if (hooks === undefined || wrong.length === 0) return [];
-  return [diagnostic('wrong-hook', span, { what, hooks: wrong.join(', '), allowed: hooks.join(', ') })];
+function chainNumber(name: string, numbers: ReadonlyMap<string, number>): number {
+  const number = numbers.get(name);
+  if (number === undefined) throw new RangeError(`there is no chain ${name}`);
+  return number;
 }

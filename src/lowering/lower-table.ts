@@ -5,14 +5,14 @@
  * So what the policy holds is free of circles even when the kernel would accept one where it never looks.
  */
 
-import { type Diagnostic, type DiagnosticNote, diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { LowerContext } from '../extensions/contract.ts';
 import type { Family, Hook } from '../packet/netfilter.ts';
 import { isHook } from '../packet/netfilter.ts';
 import { FALSE, require } from '../policy/expr.ts';
 import type { LogSpec, PolicyChain, PolicyRule, StateObject, TablePolicy } from '../policy/ir.ts';
-import type { Rule, Table } from '../rules/model.ts';
-import { chainGraph, type Jump, jumpTarget } from './chain-graph.ts';
+import { chainGraph } from '../rules/chain-graph.ts';
+import type { Table } from '../rules/model.ts';
 import { lowerRule } from './lower-rule.ts';
 
 export interface LoweredTable {
@@ -22,13 +22,16 @@ export interface LoweredTable {
 }
 
 /**
- * Lowers a table. Errors: a match or target that is unknown or cannot be run exactly here, one that its hooks or tables
- * forbid, a jump to a chain that is missing or built in, jumps in a circle.
+ * Lowers a table. Errors: a match or target that is unknown or cannot be run exactly here.
+ *
+ * What the kernel refuses as a table (jumps in a circle, a jump to nowhere, an extension in the wrong place) is reported
+ * when rules are read; a table with a circle or a missing chain is a programming error here, a RangeError.
  */
 export function lowerTable(table: Table, family: Family): LoweredTable {
   const graph = chainGraph(table, family);
+  if (graph.circles.length > 0) throw new RangeError(`table ${table.name}: jumps run in a circle`);
   const chainNumbers = new Map(table.chains.map((chain, at) => [chain.name, at]));
-  const diagnostics: Diagnostic[] = [...checkJumps(table), ...graph.circles.map(circleDiagnostic)];
+  const diagnostics: Diagnostic[] = [];
   const states: StateObject[] = [];
   const logs: LogSpec[] = [];
   let counters = 0;
@@ -81,45 +84,4 @@ const CONTINUE = Object.freeze({ kind: 'continue' as const });
 
 function baseOf(hook: Hook, policy: 'ACCEPT' | 'DROP', counter: number): NonNullable<PolicyChain['base']> {
   return Object.freeze({ hook, policy: policy === 'ACCEPT' ? 'accept' : 'drop', counter });
-}
-
-/** Jumps must lead to a user chain of the same table. */
-function checkJumps(table: Table): readonly Diagnostic[] {
-  const byName = new Map(table.chains.map((chain) => [chain.name, chain]));
-  return table.chains.flatMap((chain) =>
-    chain.rules.flatMap((rule) => {
-      const name = jumpTarget(rule);
-      if (name === undefined) return [];
-      const target = byName.get(name);
-      if (target === undefined)
-        return [diagnostic('jump-to-missing-chain', targetSpan(rule), { chain: name, table: table.name })];
-      return target.policy === undefined
-        ? []
-        : [diagnostic('jump-to-built-in-chain', targetSpan(rule), { chain: name })];
-    }),
-  );
-}
-
-function circleDiagnostic(circle: readonly Jump[]): Diagnostic {
-  const [first, ...others] = circle;
-  const names = [...circle.map((jump) => jump.chain.name), first!.chain.name];
-  const notes = others.map(
-    (jump): DiagnosticNote => ({
-      message: `chain "${jump.chain.name}" goes on to "${jumpTarget(ruleOf(jump))}" here`,
-      ...spanMember(targetSpan(ruleOf(jump))),
-    }),
-  );
-  return diagnostic('jump-circle', targetSpan(ruleOf(first!)), { path: names.join(' -> ') }, notes);
-}
-
-function ruleOf(jump: Jump): Rule {
-  return jump.chain.rules[jump.rule]!;
-}
-
-function targetSpan(rule: Rule): DiagnosticNote['span'] {
-  return (rule.target.kind === 'none' ? undefined : rule.target.span) ?? rule.span;
-}
-
-function spanMember(span: DiagnosticNote['span']): Pick<DiagnosticNote, 'span'> | object {
-  return span === undefined ? {} : { span };
 }
