@@ -25,7 +25,7 @@ export function installCopy(): Installed {
   const root = join(REPOSITORY, 'node_modules', '.cache', `bpfilter-${process.pid}`);
   const launcher = join(root, 'bin', 'bpfilter');
   mkdirSync(root, { recursive: true });
-  for (const name of ['bin', 'package.json', 'examples']) {
+  for (const name of ['bin', 'package.json']) {
     cpSync(join(REPOSITORY, name), join(root, name), { recursive: true, force: true });
   }
   const compiler = join(REPOSITORY, 'node_modules', 'typescript', 'bin', 'tsc');
