@@ -71,6 +71,8 @@ interface ExtensionBase {
   readonly name: string;
   /** One sentence for the documentation. */
   readonly summary?: string;
+  /** What somebody who knows it from iptables would not expect, for the documentation. */
+  readonly notes?: readonly string[];
   readonly families: readonly Family[];
   readonly options: readonly OptionSpec[];
   /** IP protocol numbers of which one must be given with `-p`, not inverted; the kernel refuses anything else. */

@@ -17,6 +17,11 @@ export const addrtype: MatchExtension = {
   kind: 'match',
   name: 'addrtype',
   summary: 'Type of source or destination address, as the routing table has it.',
+  notes: [
+    'As BPF, for IPv4: `--dst-type` in rules that are reached from INPUT, FORWARD or OUTPUT only, without `--limit-iface-*`.',
+    'As BPF, for IPv6: UNSPEC, UNICAST and MULTICAST everywhere, LOCAL for the destination as above, never ANYCAST or UNREACHABLE.',
+    'The type comes from the route of the packet itself. iptables looks the address up in table `local` alone, so the two differ for local routes in other tables (policy routing, VRF), and for bridged packets, which have no route.',
+  ],
   families: ['ipv4', 'ipv6'],
   options: [
     { name: 'src-type', ...TYPES, invertible: true },

@@ -9,6 +9,7 @@ export const connmark: MatchExtension = {
   kind: 'match',
   name: 'connmark',
   summary: 'The mark of the connection.',
+  notes: ['A packet without a connection does not match, `!` or not.'],
   families: ['ipv4', 'ipv6'],
   options: [{ name: 'mark', value: maskedU32, syntax: 'value[/mask]', invertible: true, mandatory: true }],
   lower(options) {

@@ -58,6 +58,10 @@ export const conntrack: MatchExtension = {
   kind: 'match',
   name: 'conntrack',
   summary: 'What connection tracking knows of the connection that the packet belongs to.',
+  notes: [
+    'A packet without a connection is judged by `--ctstate` alone: if that holds, all other options are ignored; without `--ctstate` nothing matches it.',
+    '`--ctstatus NONE` never matches.',
+  ],
   families: ['ipv4', 'ipv6'],
   options: OPTIONS,
   normalise(options) {

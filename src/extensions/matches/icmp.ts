@@ -43,6 +43,9 @@ export const icmp: MatchExtension = {
   kind: 'match',
   name: 'icmp',
   summary: 'Type and code of an ICMP message.',
+  notes: [
+    'A range of codes is printed with both ends. iptables-save prints the first only, which is another rule when it is read back.',
+  ],
   families: ['ipv4'],
   protocols: [1],
   options: [TYPE],

@@ -16,6 +16,7 @@ export const icmp6: MatchExtension = {
   kind: 'match',
   name: 'icmp6',
   summary: 'Type and code of an ICMPv6 message.',
+  notes: ['A range of codes is printed with both ends, as by `icmp`.'],
   families: ['ipv6'],
   protocols: [58],
   options: [TYPE],

@@ -30,6 +30,9 @@ export const limit: MatchExtension = {
   kind: 'match',
   name: 'limit',
   summary: 'Matches at no more than a rate; one count for the rule, whatever the packets are.',
+  notes: [
+    'What the kernel refuses as an overflow (`--limit 1/day` with a burst of 5) is refused as for a kernel with HZ 250 or 1000.',
+  ],
   families: ['ipv4', 'ipv6'],
   options: OPTIONS,
   check(options, ctx) {

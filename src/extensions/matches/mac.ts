@@ -8,6 +8,7 @@ export const mac: MatchExtension = {
   kind: 'match',
   name: 'mac',
   summary: 'Ethernet source address.',
+  notes: ['A packet without an Ethernet header does not match, `!` or not.'],
   families: ['ipv4', 'ipv6'],
   hooks: ['PREROUTING', 'INPUT', 'FORWARD'],
   options: [{ name: 'mac-source', value: macAddress, syntax: 'aa:bb:cc:dd:ee:ff', invertible: true, mandatory: true }],

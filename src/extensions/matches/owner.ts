@@ -16,6 +16,7 @@ export const owner: MatchExtension = {
   kind: 'match',
   name: 'owner',
   summary: 'The socket that sent the packet, and its owner.',
+  notes: ['`--suppl-groups` cannot be run as BPF.'],
   families: ['ipv4', 'ipv6'],
   hooks: ['OUTPUT', 'POSTROUTING'],
   options: [

@@ -18,6 +18,7 @@ export const tcp: MatchExtension = {
   kind: 'match',
   name: 'tcp',
   summary: 'Ports, flags and options of a TCP header.',
+  notes: ['A fragment at offset 8 and a header of less than 20 bytes drop the packet, whatever the options are.'],
   families: ['ipv4', 'ipv6'],
   protocols: [6],
   options: [

@@ -24,6 +24,7 @@ export const nflog: TargetExtension = {
   kind: 'target',
   name: 'NFLOG',
   summary: 'Hands a copy of the packet to whoever listens to a log group, and goes on.',
+  notes: ['`--nflog-range` has no effect, as in the kernel.'],
   families: ['ipv4', 'ipv6'],
   options: OPTIONS,
   normalise(options) {

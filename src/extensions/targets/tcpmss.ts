@@ -11,6 +11,7 @@ export const tcpmss: TargetExtension = {
   kind: 'target',
   name: 'TCPMSS',
   summary: 'Changes the maximum segment size that a SYN announces.',
+  notes: ['The kernel wants a `tcp` match with SYN in the same rule; only it checks that.'],
   families: ['ipv4', 'ipv6'],
   protocols: [6],
   options: [
