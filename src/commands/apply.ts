@@ -33,6 +33,7 @@ export async function run(invocation: Invocation): Promise<number> {
       withExclusiveSession(netnsOf(options), waitSeconds, (session) => applyPlans(session.layout, plans)),
     );
   }
+  for (const warning of result?.warnings ?? []) output.err(`bpfilter apply: warning: ${warning}`);
   output.out(options['json'] === true ? asJson(plans, result) : asText(plans));
   return EXIT.done;
 }

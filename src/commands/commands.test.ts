@@ -230,11 +230,37 @@ suite('commands in a namespace', DIFFERENTIAL, () => {
     expect(nat).not.toContain('eth7');
   });
 
+  it('a file without tables takes its family out of force, an empty policy costs no program', async () => {
+    await apply(WITH_NAT);
+    expect((await lab.bpfilter('apply', '-6', file('rules', ''))).status).toBe(0);
+    expect((await apply('')).status).toBe(0);
+    expect(await saved('-c')).toBe('');
+    expect(existsSync(`${root}/stubs/ipv4-filter-INPUT`)).toBe(false);
+    expect(lab.inside('iptables-legacy-save', '-t', 'nat')).not.toContain('-A');
+  });
+
   it('--dry-run and check change nothing', async () => {
     await apply(RULES);
     const before = await list();
     expect((await apply(REJECTING, '--dry-run')).stdout).toContain('bpf+bridge');
     expect(await list()).toEqual(before);
+  });
+
+  it('says when the kernel’s own table filters as well', async () => {
+    lab.inside('iptables-legacy', '-A', 'FORWARD', '-j', 'DROP');
+    expect((await apply(RULES)).stderr).toMatch(
+      /^bpfilter apply: warning: the kernel's own ipv4 table filter has rules too/,
+    );
+    lab.inside('iptables-legacy', '-F', 'FORWARD');
+    expect((await apply(RULES)).stderr).toBe('');
+  });
+
+  it('doctor finds everything that this suite uses', async () => {
+    const { status, stdout } = await lab.bpfilter('doctor', '--json');
+    expect(status).toBe(0);
+    const { features } = JSON.parse(stdout) as { features: { name: string; required: boolean; answer: string }[] };
+    expect(features.filter((feature) => feature.required && feature.answer !== 'yes')).toEqual([]);
+    expect((await lab.bpfilter('doctor')).stdout).toMatch(/^yes {2}netfilter-links/m);
   });
 
   it('apply --json names generation, programs and placement', async () => {

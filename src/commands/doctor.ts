@@ -29,7 +29,7 @@ function asText(findings: readonly Finding[]): string {
     SHOWN[answer.kind],
     feature.name,
     feature.required ? 'always' : 'some rules',
-    answer.kind === 'yes' ? (answer.detail ?? feature.why) : `${answer.reason} (Linux ${feature.since})`,
+    explain(feature, answer),
   ]);
   const columns = [
     { title: 'HAS' },
@@ -38,6 +38,17 @@ function asText(findings: readonly Finding[]): string {
     { title: 'WHAT FOR, OR WHAT IS WRONG' },
   ];
   return `Linux ${release()}\n\n${textTable(columns, rows)}`;
+}
+
+function explain(feature: Feature, answer: Answer): string {
+  switch (answer.kind) {
+    case 'yes':
+      return answer.detail ?? feature.why;
+    case 'no':
+      return feature.since === 'any' ? answer.reason : `${answer.reason} (since Linux ${feature.since})`;
+    case 'unknown':
+      return answer.reason;
+  }
 }
 
 function asJson(findings: readonly Finding[]): string {

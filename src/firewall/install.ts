@@ -15,6 +15,7 @@ import { addBridges } from './bridge.ts';
 import { buildGeneration, type LoadedGeneration } from './build.ts';
 import { addConntrack } from './conntrack.ts';
 import { FirewallError } from './failure.ts';
+import { foreignRules } from './foreign.ts';
 import { changeKernelTables, testKernelTables } from './kernel-placed.ts';
 import { type HookPoint, type Layout, progIndex, slotOf } from './layout.ts';
 import { includesPoint, needsOf } from './needs.ts';
@@ -31,6 +32,8 @@ import { recover, removeEverything, tidy } from './tidy.ts';
 
 export interface ApplyResult {
   readonly generation: number;
+  /** What the administrator should know about the namespace. */
+  readonly warnings: readonly string[];
   /** Every program of the generation, carried-over families included. */
   readonly programs: readonly {
     readonly family: Family;
@@ -53,6 +56,7 @@ export function applyPlans(layout: Layout, plans: readonly FamilyPlan[]): ApplyR
     cleanUpAfter(() => tidy(layout, maps, loaded.state));
     return {
       generation: loaded.state.generation,
+      warnings: foreignRules(plans),
       programs: loaded.programs.map(({ point, program }) => ({ ...point, id: program.id })),
     };
   } finally {

@@ -55,6 +55,8 @@ export function planFamily(source: Ruleset, facts: KernelFacts, options: PlanOpt
   if (hasErrors(diagnostics)) return { diagnostics };
 
   const policies = lowered.flatMap((result) => (result.policy === undefined ? [] : [result.policy]));
+  // A file without such tables needs no programs at all.
+  if (policies.length === 0) return { plan: assemble(ruleset, policies, NOTHING, facts), diagnostics };
   const { generation, diagnostics: late } = compileGeneration({ policies, facts });
   const all = [...diagnostics, ...late];
   if (generation === undefined || hasErrors(late)) return { diagnostics: all };
@@ -65,6 +67,14 @@ export function planFamily(source: Ruleset, facts: KernelFacts, options: PlanOpt
 export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((item) => item.severity === 'error');
 }
+
+const NOTHING: CompiledGeneration = Object.freeze({
+  hooks: [],
+  maps: [],
+  counters: [],
+  counterStride: 0,
+  needs: { conntrack: [], log: false },
+});
 
 function assemble(
   ruleset: Ruleset,

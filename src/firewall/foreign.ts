@@ -1,0 +1,24 @@
+/** Other rules in the namespace that filter beside ours: nobody should believe that apply replaced them. */
+
+import { findIptables, legacyTables, saveTable } from '../kernel/kernel-tables.ts';
+import type { TableName } from '../packet/netfilter.ts';
+import { isKernelTable } from './placement.ts';
+import type { FamilyPlan } from './plan.ts';
+
+/** One sentence for each family whose BPF tables the kernel has rules in as well. */
+export function foreignRules(plans: readonly FamilyPlan[]): readonly string[] {
+  return plans.flatMap(({ family, ruleset }) => {
+    const ours = ruleset.tables.map((table) => table.name).filter((name) => !isKernelTable(name));
+    const filtering = legacyTables(family).filter((name) => ours.includes(name) && filters(family, name));
+    if (filtering.length === 0) return [];
+    const names = filtering.join(' and ');
+    return [
+      `the kernel's own ${family} table ${names} has rules too, and packets must pass both ` +
+        `(${findIptables(family)?.save ?? 'iptables-save'} -t ${filtering[0]} shows them)`,
+    ];
+  });
+}
+
+function filters(family: FamilyPlan['family'], table: TableName): boolean {
+  return /^(-A |:\S+ DROP )/m.test(saveTable(family, table, { counters: false }) ?? '');
+}
