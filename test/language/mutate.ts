@@ -101,6 +101,12 @@ export function makeInput(number: number, seeds: readonly string[]): FuzzInput {
   return { family, text: `${lines.join('\n')}${random.chance(50) ? '' : '\n'}` };
 }
 
+/** One damaged rule line by number, for comparison with iptables itself. */
+export function makeLine(number: number, seeds: readonly string[]): { readonly family: Family; readonly line: string } {
+  const random = createRandom(number * 2654435761 + 1);
+  return { family: random.chance(2) ? 'ipv4' : 'ipv6', line: mutateLine(random.pick(seeds), random, seeds) };
+}
+
 function noise(random: Random): string {
   let text = '';
   for (let left = random.below(60); left > 0; left--) {

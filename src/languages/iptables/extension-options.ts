@@ -43,6 +43,7 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ip
     accounts === undefined ? { family, option: spec.name, ip } : { family, option: spec.name, ip, accounts };
   const result = spec.value.parse(texts, valueContext);
   if (!result.ok) {
+    use.failed = true;
     report.add('bad-value', values[result.word ?? 0] ?? word, { option, why: result.message });
     return;
   }
@@ -58,6 +59,7 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ip
 export function finishOptions(use: ExtensionUse, rule: RuleContext, report: Report): OptionMap {
   const { extension, given, word } = use;
   const what = `${extension.kind} "${extension.name}"`;
+  if (use.failed) return {};
   const before = report.found.length;
   const excluded = new Set<string>();
   for (const spec of extension.options) {

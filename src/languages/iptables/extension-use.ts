@@ -11,6 +11,8 @@ export interface ExtensionUse {
   readonly word: Word;
   /** By canonical name, in the order in which they were given. */
   readonly given: Map<string, GivenUse>;
+  /** An option could not be read: what is missing because of that is no fault of its own. */
+  failed: boolean;
 }
 
 /** An option of a match or target as it goes into the rule, and the word that holds it. */

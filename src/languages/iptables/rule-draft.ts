@@ -6,6 +6,7 @@ import type { Counters, IpPart, MaskedAddress, MatchUse, Rule, Selector, Target 
 import type { CommandWords } from './command-words.ts';
 import { finishOptions } from './extension-options.ts';
 import type { ExtensionUse } from './extension-use.ts';
+import { readHosts } from './ip-part.ts';
 import type { Place, Report } from './report.ts';
 import type { Word } from './words.ts';
 
@@ -19,11 +20,10 @@ export interface LineContext {
   chainKind(name: string): 'built-in' | 'user' | undefined;
 }
 
-/** Addresses of `-s` or `-d`; several make several rules. */
+/** `-s` or `-d`, read when the line is complete: a line for the other family may hold that one's addresses. */
 export interface Hosts {
-  readonly list: readonly MaskedAddress[];
-  readonly invert: boolean;
   readonly word: Word;
+  readonly invert: Word | undefined;
 }
 
 /** The ip part while it grows. */
@@ -80,8 +80,9 @@ export function takeInvert(draft: RuleDraft): Word | undefined {
 export function buildRules(draft: RuleDraft, line: Place, ctx: LineContext): readonly Rule[] {
   const { report } = ctx;
   const ips: IpPart[] = [];
-  for (const source of selectors(draft.sources, report)) {
-    for (const destination of selectors(draft.destinations, report)) ips.push(joinIp(source, destination, draft.ip));
+  const destinations = selectors(draft.destinations, ctx);
+  for (const source of selectors(draft.sources, ctx)) {
+    for (const destination of destinations) ips.push(joinIp(source, destination, draft.ip));
   }
   const rule: RuleContext = { family: ctx.family, table: ctx.table, ip: ips[0] ?? draft.ip };
   const matches: MatchUse[] = [];
@@ -109,10 +110,13 @@ function joinIp(source: HostSelector, destination: HostSelector, rest: IpDraft):
 
 const NOTHING: readonly HostSelector[] = [undefined];
 
-function selectors(hosts: Hosts | undefined, report: Report): readonly HostSelector[] {
+function selectors(hosts: Hosts | undefined, { family, report }: LineContext): readonly HostSelector[] {
   if (hosts === undefined) return NOTHING;
-  const { invert } = hosts;
+  const list = readHosts(hosts.word, family, report);
+  if (list === undefined) return NOTHING;
+  const invert = hosts.invert !== undefined;
+  if (hosts.invert !== undefined && list.length > 1) report.add('inverted-list', hosts.invert);
   const span = report.span(hosts.word);
   // An empty mask asks nothing, unless it is inverted: then nothing matches.
-  return hosts.list.map((value) => (value.mask === 0n && !invert ? undefined : Object.freeze({ value, invert, span })));
+  return list.map((value) => (value.mask === 0n && !invert ? undefined : Object.freeze({ value, invert, span })));
 }

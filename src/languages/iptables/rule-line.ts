@@ -17,8 +17,8 @@ import type { Word } from './words.ts';
 /** What became of a line: a command, nothing (meant for the other family, or reported). */
 export type LineResult = Command | undefined;
 
-/** Whether the rest of a line can be read: `ignore` means the line is for the other family. */
-type Outcome = 'go' | 'stop' | 'ignore';
+/** Whether the rest of a line is read. */
+type Outcome = 'go' | 'stop';
 
 /** Reads the words of a line. `counters` stood before it in brackets. */
 export function readRuleLine(
@@ -33,10 +33,6 @@ export function readRuleLine(
   const scanner = createScanner(words, draft.uses);
   for (let step = scanner.next(draft.lenient); step !== undefined; step = scanner.next(draft.lenient)) {
     const outcome = takeStep(step, draft, scanner, ctx);
-    if (outcome === 'ignore') {
-      report.found.length = before;
-      return undefined;
-    }
     if (outcome === 'stop') return undefined;
   }
   if (draft.invert !== undefined) report.add('dangling-negation', draft.invert);
@@ -133,7 +129,8 @@ function takeBase(step: Step & { kind: 'base' }, draft: RuleDraft, scanner: Scan
     case '4':
     case '6': {
       const own = family === 'ipv4' ? '4' : '6';
-      return letter === own ? 'go' : 'ignore';
+      // A line for the other family is left alone, but what stands before the mark was read already.
+      return letter === own ? 'go' : 'stop';
     }
     case 't':
       report.add('table-option', word);

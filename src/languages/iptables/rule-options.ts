@@ -5,7 +5,7 @@ import { findMatch, findTarget } from '../../extensions/registry.ts';
 import type { Target } from '../../rules/model.ts';
 import { parseCounterPair } from './counters.ts';
 import { isMatchName, isTargetName, matchNameOf } from './extension-names.ts';
-import { readHosts, readInterface, readProtocolWord } from './ip-part.ts';
+import { readInterface, readProtocolWord } from './ip-part.ts';
 import { type LineContext, type RuleDraft, takeInvert } from './rule-draft.ts';
 import type { Scanner } from './scanner.ts';
 import { type Word, wordFrom } from './words.ts';
@@ -45,13 +45,11 @@ export function readRuleOption(
   const span = report.span(value);
   switch (letter) {
     case 's':
-    case 'd': {
-      const list = readHosts(value, ctx.family, report);
-      if (list === undefined) return;
-      if (negated && list.length > 1) report.add('inverted-list', invert);
-      draft[letter === 's' ? 'sources' : 'destinations'] = { list, invert: negated, word: value };
+      draft.sources = { word: value, invert };
       return;
-    }
+    case 'd':
+      draft.destinations = { word: value, invert };
+      return;
     case 'i':
     case 'o': {
       const name = readInterface(value, report);
@@ -109,7 +107,7 @@ function readCounters(word: Word, value: Word, draft: RuleDraft, scanner: Scanne
 const FAMILY_LABEL = { ipv4: 'IPv4', ipv6: 'IPv6' } as const;
 
 function load(extension: MatchExtension | TargetExtension, word: Word, draft: RuleDraft): void {
-  const use = { extension, word, given: new Map() };
+  const use = { extension, word, given: new Map(), failed: false };
   draft.uses.push(use);
   if (extension.kind === 'target') draft.targetUse = use;
 }
