@@ -10,7 +10,8 @@ import { addressOf, trySyscall } from './syscall.ts';
 
 type FieldKind = 'u32' | 's32' | 'u64' | 'pointer' | 'name';
 type Field = readonly [offset: number, kind: FieldKind];
-interface Command {
+/** One command: its number, the size of its attribute and the place and kind of each member. */
+export interface BpfCommandLayout {
   readonly number: number;
   readonly size: number;
   readonly fields: Readonly<Record<string, Field>>;
@@ -110,7 +111,7 @@ export const BPF_COMMANDS = {
     },
   },
   LINK_DETACH: { number: 34, size: 4, fields: { link_fd: [0, 'u32'] } },
-} as const satisfies Record<string, Command>;
+} as const satisfies Record<string, BpfCommandLayout>;
 
 export type BpfCommand = keyof typeof BPF_COMMANDS;
 
@@ -134,7 +135,7 @@ const MEMORY = new WeakMap<Uint8Array, object>();
 
 /** A command's attribute as the kernel reads it. The memory that `values` point to lives as long as the attribute. */
 export function encodeAttribute<C extends BpfCommand>(command: C, values: BpfValues<C>): Uint8Array {
-  const layout: Command = BPF_COMMANDS[command];
+  const layout: BpfCommandLayout = BPF_COMMANDS[command];
   const attribute = new Uint8Array(layout.size);
   const view = new DataView(attribute.buffer);
   for (const [name, value] of Object.entries<number | bigint | Uint8Array | string | undefined>(values)) {
