@@ -8,6 +8,7 @@
  * address, so frames arrive without it), no router discovery, no multicast reports, no rate limits on ICMP. Two
  * topologies with the same devices therefore answer the same packets with the same packets.
  */
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { withNamespace } from '../../src/kernel/namespace.ts';
 import { ipBatch, run } from './command.ts';
@@ -111,13 +112,9 @@ export function buildTopology(options: TopologyOptions): Topology {
   const namespaces = [name, ...peers];
   const peerNamespace = (link: number): string => (link === 0 ? peers[0]! : peers[1]!);
   const close = (): void => {
-    for (const namespace of namespaces) {
-      try {
-        run('ip', ['netns', 'del', namespace]);
-      } catch {
-        // It does not exist: a failed or repeated close.
-      }
-    }
+    const lines = namespaces.map((namespace) => `netns del ${namespace}\n`).join('');
+    // A failed attempt may not have made them all, and a second close finds none.
+    spawnSync('ip', ['-force', '-batch', '-'], { input: lines });
   };
   try {
     ipBatch(namespaces.map((namespace) => `netns add ${namespace}`));

@@ -1,0 +1,142 @@
+/**
+ * `bpfilter apply` killed at random instants under traffic: what both the old and the new rules drop never passes, and
+ * whatever a killed apply leaves, the next apply or flush cleans.
+ */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { withSession } from '../../../src/firewall/session.ts';
+import { withNamespace } from '../../../src/kernel/namespace.ts';
+import { SEED, SOAKING } from '../../support/budget.ts';
+import { run } from '../../support/command.ts';
+import { DIFFERENTIAL, suite } from '../../support/suite.ts';
+import { buildTopology } from '../../support/topology.ts';
+import { FORBIDDEN_PORT, openTraffic, type Traffic } from './traffic.ts';
+import { runBpfilter } from './victim.ts';
+
+/** The bar, and what fits into CI. */
+const KILLS = SOAKING ? 200 : 30;
+/** After so many kills in a row a whole apply, and after as many again a flush, must leave everything in order. */
+const CHECK_EVERY = 5;
+
+const CHAINS = ':INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n';
+const DROPS = ['INPUT', 'FORWARD', 'OUTPUT'].map(
+  (chain) => `-A ${chain} -p udp -m udp --dport ${FORBIDDEN_PORT} -j DROP`,
+);
+
+/** Few rules, the forbidden port first. */
+const SMALL = `*filter\n${CHAINS}${DROPS.join('\n')}\nCOMMIT\n`;
+/** Many rules in other tables and chains, connection tracking, REJECT, kernel tables; the forbidden port behind a jump. */
+const LARGE = `*mangle
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A FORWARD -p tcp -j MARK --set-xmark 0x1/0xffffffff
+COMMIT
+*raw
+:PREROUTING ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A PREROUTING -p tcp -m tcp --dport 1 -j DROP
+COMMIT
+*filter
+${CHAINS}:forbidden - [0:0]
+-A INPUT -m conntrack --ctstate INVALID -j DROP
+-A INPUT -p udp -j forbidden
+-A INPUT -p tcp -m tcp --dport 81 -j REJECT
+-A FORWARD -p udp -j forbidden
+-A FORWARD -p tcp -m tcp --dport 81 -j REJECT
+-A OUTPUT -p udp -j forbidden
+${Array.from({ length: 200 }, (_, index) => `-A forbidden -p udp -m udp --dport ${20000 + index} -j DROP`).join('\n')}
+-A forbidden -p udp -m udp --dport ${FORBIDDEN_PORT} -j DROP
+COMMIT
+`;
+
+/** A linear congruential generator: the same instants for the same seed. */
+function randomNumbers(seed: number): () => number {
+  let state = BigInt(seed);
+  return () => {
+    state = (state * 6364136223846793005n + 1442695040888963407n) & ((1n << 64n) - 1n);
+    return Number(state >> 33n) / 2 ** 31;
+  };
+}
+
+suite('bpfilter apply, killed', DIFFERENTIAL, () => {
+  it(
+    `at ${KILLS} instants: nothing leaks, nothing stays behind`,
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'bfh-kill-'));
+      const topology = buildTopology({ name: `bfh-${process.pid}-kill`, devices: ['eth0', 'eth1'] });
+      const { namespace } = topology;
+      let traffic: Traffic | undefined;
+      let running = true;
+      const files = (name: string, text: string): readonly string[] =>
+        ['v4', 'v6'].map((suffix) => {
+          const path = join(folder, `${name}.${suffix}`);
+          writeFileSync(path, text);
+          return path;
+        });
+      const sets = [files('small', SMALL), files('large', LARGE)];
+      const apply = (index: number, killAfterMs?: number) =>
+        runBpfilter(['apply', '--wait', '10', '--netns', namespace, ...sets[index % 2]!], killAfterMs);
+      try {
+        const first = await apply(0);
+        expect(first).toMatchObject({ status: 0 });
+        traffic = openTraffic(topology);
+        const { tally } = traffic;
+        const round = traffic.round;
+        const forever = (): void => {
+          if (!running) return;
+          round();
+          setImmediate(forever);
+        };
+        forever();
+        const durations = [await apply(1), await apply(0)].map((ending) => ending.milliseconds);
+        const longest = Math.max(...durations) * 1.1;
+        const random = randomNumbers(SEED);
+        let killed = 0;
+        for (let index = 1; killed < KILLS; index++) {
+          const { status } = await apply(index, random() * longest);
+          if (status === null) killed++;
+          if (index % CHECK_EVERY === 0) {
+            expect(await apply(index + 1)).toMatchObject({ status: 0 });
+            expect(generationsOf(namespace)).toHaveLength(1);
+          }
+        }
+        running = false;
+        traffic.close();
+        traffic = undefined;
+        console.log(`${killed} kills within ${longest.toFixed(0)} ms, ${tally.rounds} rounds of traffic`);
+        expect([...tally.leaks]).toEqual([]);
+        expect([...tally.passed.keys()].sort()).toHaveLength(6);
+        expect(await runBpfilter(['flush', '--netns', namespace])).toMatchObject({ status: 0 });
+        expect(pinsOf(namespace)).toEqual([]);
+        expect(withNamespace(namespace, () => run('nft', ['list', 'tables']))).not.toContain('bpfilter');
+      } finally {
+        running = false;
+        traffic?.close();
+        await runBpfilter(['flush', '--netns', namespace]);
+        topology.close();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    30 * 60_000,
+  );
+});
+
+/** Names in the namespace's directory of pins. */
+function pinsOf(namespace: string): readonly string[] {
+  return withSession(namespace, ({ layout }) => {
+    try {
+      return readdirSync(layout.root);
+    } catch {
+      return [];
+    }
+  });
+}
+
+function generationsOf(namespace: string): readonly string[] {
+  return pinsOf(namespace).filter((name) => name.startsWith('gen-'));
+}
