@@ -79,6 +79,8 @@ interface ExtensionBase {
   readonly protocols?: readonly number[];
   readonly tables?: readonly TableName[];
   readonly hooks?: readonly Hook[];
+  /** Like `hooks`, where they depend on the options. */
+  readonly hooksFor?: (options: OptionMap) => readonly Hook[];
   /** Rewrites options after parsing: folds aliases such as --syn, fills what depends on others. */
   readonly normalise?: (options: OptionMap, ctx: RuleContext) => OptionMap;
   /** Checks beyond the option table (at least one of several, combination of values). */

@@ -1,3 +1,4 @@
+import { HOOKS } from '../../packet/netfilter.ts';
 import { conditions, require } from '../../policy/expr.ts';
 import type { Condition } from '../../policy/ir.ts';
 import type { MatchExtension, OptionMap, RuleContext } from '../contract.ts';
@@ -29,6 +30,11 @@ export const addrtype: MatchExtension = {
     { name: 'limit-iface-in', value: flag, excludes: ['limit-iface-out'] },
     { name: 'limit-iface-out', value: flag, excludes: ['limit-iface-in'] },
   ],
+  hooksFor(options) {
+    // Where the packet has no such device (addrtype_mt_checkentry_v1).
+    if (options['limit-iface-in'] !== undefined) return ['PREROUTING', 'INPUT', 'FORWARD'];
+    return options['limit-iface-out'] === undefined ? HOOKS : ['FORWARD', 'OUTPUT', 'POSTROUTING'];
+  },
   check(options, ctx) {
     const missing = requireOneOf(MATCH, ['src-type', 'dst-type'], options, ctx.span);
     const why = ctx.family === 'ipv6' ? unknownToIpv6(options) : undefined;

@@ -6,7 +6,7 @@ import type { MatchExtension, TargetExtension } from '../../extensions/contract.
 import { findMatch, findTarget } from '../../extensions/registry.ts';
 import type { Family, Hook } from '../../packet/netfilter.ts';
 import { chainGraph, type Jump, jumpTarget } from '../../rules/chain-graph.ts';
-import type { Rule, Table } from '../../rules/model.ts';
+import type { OptionUse, Rule, Table } from '../../rules/model.ts';
 import type { Report } from './report.ts';
 
 /** Reports what makes the kernel refuse the table. */
@@ -17,16 +17,16 @@ export function checkTable(table: Table, family: Family, report: Report): void {
     for (const [ruleAt, rule] of chain.rules.entries()) {
       if (rule.matches.length === 0 && rule.target.kind !== 'extension') continue;
       const hooks = graph.hooksOf(chainAt, ruleAt);
-      for (const use of rule.matches) checkPlace(findMatch(use.name, family), use.span, table, hooks, report);
+      for (const use of rule.matches) checkPlace(findMatch(use.name, family), use, table, hooks, report);
       const { target } = rule;
-      if (target.kind === 'extension') checkPlace(findTarget(target.name, family), target.span, table, hooks, report);
+      if (target.kind === 'extension') checkPlace(findTarget(target.name, family), target, table, hooks, report);
     }
   }
 }
 
 function checkPlace(
   extension: MatchExtension | TargetExtension | undefined,
-  span: Span | undefined,
+  { options, span }: { readonly options: Readonly<Record<string, OptionUse>>; readonly span?: Span },
   table: Table,
   hooks: readonly Hook[],
   report: Report,
@@ -39,8 +39,8 @@ function checkPlace(
     );
     return;
   }
-  if (extension.hooks === undefined) return;
-  const allowed: readonly Hook[] = extension.hooks;
+  const allowed: readonly Hook[] | undefined = extension.hooks ?? extension.hooksFor?.(options);
+  if (allowed === undefined) return;
   const refused = hooks.filter((hook) => !allowed.includes(hook));
   if (refused.length === 0) return;
   const params = { what, hooks: refused.join(', '), allowed: allowed.join(', ') };

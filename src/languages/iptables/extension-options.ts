@@ -30,6 +30,7 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ip
   const { family, accounts, report } = ctx;
   const option = `--${spec.name}`;
   if (invert !== undefined && spec.invertible !== true) {
+    use.failed = true;
     report.add('cannot-invert', invert, { option });
     return;
   }
