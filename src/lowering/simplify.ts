@@ -65,12 +65,10 @@ function dropIdle(list: readonly Condition[]): readonly Condition[] {
 /** What is known of each field and mask (see keyOf): the values it can still have. Nothing known: absent. */
 type Knowledge = Map<string, readonly Interval[]>;
 
-function possible(known: Knowledge, about: Test): readonly Interval[] {
-  return known.get(keyOf(about)) ?? [{ min: 0n, max: about.mask ?? fieldMax(about.field) }];
-}
-
 function learn(known: Knowledge, about: Test, ranges: readonly Interval[]): void {
-  known.set(keyOf(about), intersectRanges(possible(known, about), ranges));
+  const key = keyOf(about);
+  const before = known.get(key);
+  known.set(key, before === undefined ? ranges : intersectRanges(before, ranges));
 }
 
 /** The expression with those parts that are already decided replaced by their answer. */
@@ -81,7 +79,9 @@ function answer(known: Knowledge, expr: Expr): Expr {
     case 'any':
       return any(...expr.exprs.map((member) => answer(known, member)));
     case 'test': {
-      const before = possible(known, expr);
+      const before = known.get(keyOf(expr));
+      // By itself a test is never constant (see expr.ts).
+      if (before === undefined) return expr;
       const left = intersectRanges(before, expr.ranges);
       return left.length === 0 ? FALSE : sameRanges(left, before) ? TRUE : expr;
     }

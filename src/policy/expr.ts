@@ -18,13 +18,20 @@ import type { Condition, Expr, Interval, Test } from './ir.ts';
 export const TRUE: Expr = Object.freeze({ kind: 'constant', value: true });
 export const FALSE: Expr = Object.freeze({ kind: 'constant', value: false });
 
+const ONES = Object.fromEntries(
+  Object.entries(FIELDS).map(([field, { bits }]) => [field, (1n << BigInt(bits)) - 1n]),
+) as Record<FieldName, bigint>;
+
 /** All ones in the width of a field: its largest value. */
 export function fieldMax(field: FieldName): bigint {
-  return (1n << BigInt(FIELDS[field].bits)) - 1n;
+  return ONES[field];
 }
 
 /** Sorts intervals and joins those that overlap or touch; drops empty ones. */
 export function normaliseRanges(ranges: readonly Interval[]): readonly Interval[] {
+  const [only] = ranges;
+  // By far the most common case.
+  if (ranges.length === 1 && only!.min <= only!.max) return Object.freeze([Object.freeze({ ...only! })]);
   const sorted = ranges.filter((r) => r.min <= r.max).sort((a, b) => (a.min < b.min ? -1 : a.min > b.min ? 1 : 0));
   const out: Interval[] = [];
   for (const range of sorted) {
@@ -80,6 +87,13 @@ function tighten(ranges: readonly Interval[], mask: bigint): readonly Interval[]
   return normaliseRanges(out);
 }
 
+/** Nothing to reduce: one interval within a whole field, or one value that the mask can leave. Almost every test. */
+function isTight(ranges: readonly Interval[], mask: bigint, ones: bigint): boolean {
+  const [only] = ranges;
+  if (only === undefined || ranges.length > 1 || only.min < 0n || only.min > only.max) return false;
+  return mask === ones ? only.max <= ones : only.min === only.max && (only.min & mask) === only.min;
+}
+
 /** The smallest value >= `value` without bits outside `mask`. */
 function subsetAtLeast(value: bigint, mask: bigint): bigint | undefined {
   const width = BigInt((value & ~mask).toString(2).length);
@@ -101,8 +115,8 @@ function subsetAtMost(value: bigint, mask: bigint): bigint {
 /** `(field & mask)` lies in one of `ranges`; no mask means all ones. Constant when no or every value does. */
 export function test(field: FieldName, ranges: readonly Interval[], mask?: bigint): Expr {
   const ones = fieldMax(field);
-  const bits = (mask ?? ones) & ones;
-  const inside = tighten(normaliseRanges(ranges), bits);
+  const bits = mask === undefined ? ones : mask & ones;
+  const inside = isTight(ranges, bits, ones) ? normaliseRanges(ranges) : tighten(normaliseRanges(ranges), bits);
   if (inside.length === 0) return FALSE;
   if (inside.length === 1 && inside[0]!.min === 0n && inside[0]!.max === bits) return TRUE;
   return Object.freeze({ kind: 'test', field, ...(bits === ones ? {} : { mask: bits }), ranges: inside });
