@@ -21,7 +21,7 @@ export interface DirectedPacket {
 }
 
 export interface DirectedOptions {
-  /** At most this many packets, evenly picked from all. Default: all. */
+  /** At most this many packets, evenly picked from all before equal ones are taken out. Default: all. */
   readonly limit?: number;
   /** Add the fixed list of `nastyPackets` for each hook. Default: yes. */
   readonly nasty?: boolean;
@@ -33,22 +33,35 @@ export interface DirectedOptions {
  */
 export function packetsFor(policy: TablePolicy, options: DirectedOptions = {}): readonly DirectedPacket[] {
   const found = new Map<string, DirectedPacket>();
-  const add = (hook: Hook, packet: PacketView, why: string, fields: readonly FieldName[]): void => {
-    const key = `${hook} ${identity(packet)}`;
-    if (!found.has(key)) found.set(key, { hook, packet, why, fields });
-  };
+  for (const make of pick(candidates(policy, options.nasty ?? true), options.limit)) {
+    const directed = make();
+    const key = `${directed.hook} ${identity(directed.packet)}`;
+    if (!found.has(key)) found.set(key, directed);
+  }
+  return [...found.values()];
+}
+
+/** Everything worth sending, not yet assembled: a large policy has far more of it than anybody sends. */
+function candidates(policy: TablePolicy, nasty: boolean): readonly (() => DirectedPacket)[] {
+  const list: (() => DirectedPacket)[] = [];
   for (const [chain, { base }] of policy.chains.entries()) {
     if (base === undefined) continue;
+    const { hook } = base;
     for (const { rule, way } of reachableRules(policy, chain))
-      for (const { assignment, what } of variations(rule, way)) {
-        const why = `${base.hook}, ${rule.provenance.chain} rule ${rule.provenance.rule}: ${what}`;
-        add(base.hook, assemble(policy.family, base.hook, assignment), why, [...assignment.fields.keys()]);
-      }
-    if (options.nasty === false) continue;
-    for (const { why, bytes } of nastyPackets(policy.family))
-      add(base.hook, packetView({ family: policy.family, bytes, ...devicesAt(base.hook) }), `${base.hook}: ${why}`, []);
+      for (const { assignment, what } of variations(rule, way))
+        list.push(() => ({
+          hook,
+          packet: assemble(policy.family, hook, assignment),
+          why: `${hook}, ${rule.provenance.chain} rule ${rule.provenance.rule}: ${what}`,
+          fields: [...assignment.fields.keys()],
+        }));
+    if (!nasty) continue;
+    for (const { why, bytes } of nastyPackets(policy.family)) {
+      const packet = packetView({ family: policy.family, bytes, ...devicesAt(hook) });
+      list.push(() => ({ hook, packet, why: `${hook}: ${why}`, fields: [] }));
+    }
   }
-  return pick([...found.values()], options.limit);
+  return list;
 }
 
 /** All rules that a chain leads to, with the conditions of the jumps on one way there. */
@@ -115,7 +128,7 @@ function identity(packet: PacketView): string {
   });
 }
 
-function pick(list: readonly DirectedPacket[], limit: number | undefined): readonly DirectedPacket[] {
+function pick<T>(list: readonly T[], limit: number | undefined): readonly T[] {
   if (limit === undefined || list.length <= limit) return list;
   return Array.from({ length: limit }, (_, at) => list[Math.floor((at * list.length) / limit)]!);
 }
