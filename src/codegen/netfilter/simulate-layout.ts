@@ -42,6 +42,10 @@ const HEADROOM = 64;
 /** Behind the linear part lies other memory of the kernel, not zeroes. */
 const TAILROOM = 256;
 const ETHERNET_HEADER = 14;
+/** Of struct skb_shared_info, fragments included. */
+const SHARED_INFO_SIZE = 320;
+/** SKB_GSO_TCPV4 and SKB_GSO_TCPV6. */
+const GSO_TCP = { ipv4: 1, ipv6: 16 } as const;
 const ARPHRD_ETHER = 1;
 const ARPHRD_NONE = 0xfffe;
 const MAC_HEADER_UNSET = 0xffff;
@@ -71,7 +75,7 @@ export function layOutPacket(machine: Machine, facts: KernelFacts, hook: Hook, p
   const device = inDevice !== 0n ? inDevice : outDevice;
   const macDevice = device === 0n && view.mac !== undefined ? layOutDevice(object, NAMELESS, packet) : device;
 
-  const data = layOutData(map, packet);
+  const data = layOutData(map, facts, packet);
   const skb = object('sk_buff');
   skb.set('sk_buff.len', view.skbLength);
   skb.set('sk_buff.data_len', view.skbLength - data.linear);
@@ -81,6 +85,7 @@ export function layOutPacket(machine: Machine, facts: KernelFacts, hook: Hook, p
   skb.set('sk_buff.head', data.region.base);
   skb.set('sk_buff.data', data.region.base + BigInt(HEADROOM));
   const hasMac = view.mac !== undefined || packet.macless === 'notEthernet';
+  skb.set('sk_buff.end', data.end);
   skb.set('sk_buff.mac_header', hasMac ? HEADROOM - ETHERNET_HEADER : MAC_HEADER_UNSET);
   skb.set('sk_buff.mac_len', hasMac ? ETHERNET_HEADER : 0);
   skb.set('sk_buff.sk', layOutSocket(object, packet, net));
@@ -168,6 +173,7 @@ function layOutDevice(object: MakeObject, device: DeviceView, packet: SimulatedP
   const result = object('net_device');
   result.set('net_device.ifindex', device.ifindex);
   const notEthernet = packet.view.mac === undefined && packet.macless === 'notEthernet';
+  result.set('net_device.hard_header_len', notEthernet ? 0 : ETHERNET_HEADER);
   result.set('net_device.type', notEthernet ? ARPHRD_NONE : ARPHRD_ETHER);
   const name = new Uint8Array(IFNAMSIZ);
   const encoded = new TextEncoder().encode(device.name).subarray(0, DEVICE_NAME_MAX);
@@ -178,13 +184,26 @@ function layOutDevice(object: MakeObject, device: DeviceView, packet: SimulatedP
   return result.address;
 }
 
-function layOutData(map: MapBytes, packet: SimulatedPacket): { region: Region; linear: number } {
+/** Headroom, the linear part, other memory, and the shared info at `end`, which the address of the head plus that finds. */
+function layOutData(
+  map: MapBytes,
+  facts: KernelFacts,
+  packet: SimulatedPacket,
+): { region: Region; linear: number; end: number } {
   const { view } = packet;
   const linear = Math.min(packet.linear ?? view.bytes.length, view.bytes.length);
-  const bytes = new Uint8Array(HEADROOM + linear + TAILROOM).fill(PATTERN);
+  const end = Math.ceil((HEADROOM + linear + TAILROOM) / 64) * 64;
+  const bytes = new Uint8Array(end + SHARED_INFO_SIZE).fill(PATTERN);
   if (view.mac !== undefined) bytes.set(view.mac.subarray(0, ETHERNET_HEADER), HEADROOM - ETHERNET_HEADER);
   bytes.set(view.bytes.subarray(0, linear), HEADROOM);
-  return { region: map('packet data', bytes), linear };
+  const region = map('packet data', bytes);
+  const share = (member: string, value: number): void => {
+    const place = placeOf(facts, member);
+    writeMember(region, { ...place, offset: place.offset + end }, BigInt(value));
+  };
+  share('skb_shared_info.gso_size', view.gsoTcp ? 1448 : 0);
+  share('skb_shared_info.gso_type', view.gsoTcp ? GSO_TCP[view.family] : 0);
+  return { region, linear, end };
 }
 
 /** `skb->sk`: a full socket, a request socket of one, or something that xt_owner treats as no socket. */
