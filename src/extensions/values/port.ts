@@ -102,7 +102,6 @@ export const conntrackPortRange: ValueType = {
 };
 
 function parseDecimalPort(text: string): bigint | undefined {
-  if (!/^\d+$/.test(text)) return parsePort(text);
-  const value = Number(text);
-  return value <= 0xffff ? BigInt(value) : undefined;
+  const number = /^\d+$/.test(text) ? Number(text) : servicePort(text);
+  return number === undefined || number > 0xffff ? undefined : BigInt(number);
 }
