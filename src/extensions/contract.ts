@@ -50,8 +50,6 @@ export interface OptionSpec {
   readonly syntax?: string;
   readonly invertible?: boolean;
   readonly mandatory?: boolean;
-  /** May be given more than once (later ones are handed to `merge` of the extension). */
-  readonly multiple?: boolean;
   /** Names of options that exclude this one. */
   readonly excludes?: readonly string[];
   /** Names of options that must be there too. */

@@ -35,7 +35,7 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ip
     return;
   }
   const earlier = use.given.get(spec.name);
-  if (earlier !== undefined && spec.multiple !== true) {
+  if (earlier !== undefined) {
     report.add('repeated-option', word, { option }, [{ message: 'first given here', span: report.span(earlier.word) }]);
     return;
   }

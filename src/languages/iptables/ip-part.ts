@@ -8,7 +8,8 @@ import type { MaskedAddress } from '../../rules/model.ts';
 import type { Report } from './report.ts';
 import { utf8Length, type Word } from './words.ts';
 
-const LABEL = { ipv4: 'IPv4', ipv6: 'IPv6' } as const satisfies Record<Family, string>;
+/** How messages call a family. */
+export const FAMILY_LABEL = { ipv4: 'IPv4', ipv6: 'IPv6' } as const satisfies Record<Family, string>;
 
 /** IFNAMSIZ - 1. */
 const INTERFACE_MAX = 15;
@@ -26,15 +27,15 @@ export function readHosts(word: Word, family: Family, report: Report): readonly 
     const host = slash === -1 ? text : text.slice(0, slash);
     const mask = slash === -1 ? prefixToMask(ADDRESS_BITS[family], family) : readMask(text.slice(slash + 1), family);
     if (mask === undefined) {
-      report.add('bad-mask', place, { mask: text.slice(slash + 1), family: LABEL[family] });
+      report.add('bad-mask', place, { mask: text.slice(slash + 1), family: FAMILY_LABEL[family] });
       return undefined;
     }
     // With an empty mask iptables does not look at the address: "any/0" is legal.
     const address = mask === 0n ? 0n : readAddress(host, family);
     if (address === undefined) {
       if (/[a-zA-Z]/.test(host) && !host.includes(':'))
-        report.add('host-name', place, { name: host, family: LABEL[family] });
-      else report.add('bad-address', place, { address: host, family: LABEL[family] });
+        report.add('host-name', place, { name: host, family: FAMILY_LABEL[family] });
+      else report.add('bad-address', place, { address: host, family: FAMILY_LABEL[family] });
       return undefined;
     }
     hosts.push(Object.freeze({ address: address & mask, mask }));

@@ -31,7 +31,8 @@ export function readRuleLine(
   const before = report.found.length;
   const draft = createDraft(counters ?? ZERO_COUNTERS);
   // Counters in brackets are a -c.
-  if (counters !== undefined) draft.seen.set('c', { text: '[packets:bytes]', start: line.start, end: line.start + 1, quoted: true });
+  if (counters !== undefined)
+    draft.seen.set('c', { text: '[packets:bytes]', start: line.start, end: line.start + 1, quoted: true });
   const scanner = createScanner(words, draft.uses);
   for (let step = scanner.next(draft.lenient); step !== undefined; step = scanner.next(draft.lenient)) {
     const outcome = takeStep(step, draft, scanner, ctx);

@@ -5,7 +5,7 @@ import { findMatch, findTarget } from '../../extensions/registry.ts';
 import type { Target } from '../../rules/model.ts';
 import { parseCounterPair } from './counters.ts';
 import { isMatchName, isTargetName, matchNameOf } from './extension-names.ts';
-import { readInterface, readProtocolWord } from './ip-part.ts';
+import { FAMILY_LABEL, readInterface, readProtocolWord } from './ip-part.ts';
 import { type LineContext, type RuleDraft, takeInvert } from './rule-draft.ts';
 import type { Scanner } from './scanner.ts';
 import { type Word, wordFrom } from './words.ts';
@@ -103,8 +103,6 @@ function readCounters(word: Word, value: Word, draft: RuleDraft, scanner: Scanne
   }
   draft.counters = counters;
 }
-
-const FAMILY_LABEL = { ipv4: 'IPv4', ipv6: 'IPv6' } as const;
 
 function load(extension: MatchExtension | TargetExtension, word: Word, draft: RuleDraft): void {
   const use = { extension, word, given: new Map(), failed: false };

@@ -147,21 +147,23 @@ function findExact(name: string, uses: readonly ExtensionUse[]): Found | undefin
   return undefined;
 }
 
-/** The option that begins so, or the names of all if there are several. Two names of one option are one. */
+/**
+ * The option that begins so, or the names of all if there are several. Two names of one option are one, but the options of
+ * a match that was loaded twice are not.
+ */
 function findBeginning(name: string, uses: readonly ExtensionUse[]): Found | string[] | undefined {
-  const found = new Map<unknown, { name: string; found: Found }>();
+  const found = new Map<BaseOption | string, { readonly name: string; readonly found: Found }>();
   for (const [known, option] of LONG_OPTIONS) {
     if (known.startsWith(name) && !found.has(option))
       found.set(option, { name: known, found: { kind: 'base', option } });
   }
-  for (const use of uses) {
+  for (const [at, use] of uses.entries()) {
     for (const [known, spec] of optionsOf(use.extension)) {
-      if (!known.startsWith(name)) continue;
-      // The same match loaded twice has two options of the same name, and an abbreviation could be either.
-      const key = use === uses.at(-1) ? spec : `${uses.indexOf(use)} ${spec.name}`;
-      if (!found.has(key)) found.set(key, { name: known, found: { kind: 'extension', use, spec } });
+      const key = `${at} ${spec.name}`;
+      if (known.startsWith(name) && !found.has(key))
+        found.set(key, { name: known, found: { kind: 'extension', use, spec } });
     }
   }
-  if (found.size > 1) return [...found.values()].map((item) => `--${item.name}`);
-  return [...found.values()][0]?.found;
+  const candidates = [...found.values()];
+  return candidates.length > 1 ? candidates.map((item) => `--${item.name}`) : candidates[0]?.found;
 }
