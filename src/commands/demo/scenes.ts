@@ -46,11 +46,7 @@ const IPV4: readonly Row[] = [
   ['a traceroute probe', '203.0.113.23', (n) => udp({ source: 40007, destination: 33440 + n, data: DATA }), 3],
   ['telnet', '203.0.113.24', syn(40008, 23), 2],
   ['an unasked DNS answer', '203.0.113.53', () => udp({ source: 53, destination: 40009, data: DATA })],
-  [
-    'a cut TCP header',
-    '203.0.113.25',
-    (at) => ({ ...syn(40010, 80)(at), bytes: syn(40010, 80)(at).bytes.slice(0, 8) }),
-  ],
+  ['a cut TCP header', '203.0.113.25', () => truncated(syn(40010, 80)(0), 8)],
 ];
 
 const IPV6: readonly Row[] = [
