@@ -92,7 +92,7 @@ const LISTING_OPTIONS = ['n', 'x', '0'];
 /** Reports base options that make no sense beside the command. */
 export function checkOptions(command: CommandWords, draft: RuleDraft, ctx: LineContext): void {
   const wantsRule = 'AICR'.includes(command.letter) || (command.letter === 'D' && command.at === undefined);
-  for (const [letter, word] of draft.seen) {
+  for (const { letter, word } of draft.seen) {
     const refused = LISTING_OPTIONS.includes(letter) || (!wantsRule && RULE_OPTIONS.includes(letter));
     if (!refused) continue;
     ctx.report.add('option-not-with-command', word, { option: word.text, command: COMMANDS[command.letter] });

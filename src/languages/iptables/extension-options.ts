@@ -6,7 +6,7 @@
 import type { AccountLookup, OptionMap, OptionSpec, RuleContext } from '../../extensions/contract.ts';
 import { protocolName } from '../../packet/protocols.ts';
 import type { IpPart, OptionUse } from '../../rules/model.ts';
-import type { ExtensionUse } from './extension-use.ts';
+import { type ExtensionUse, type GivenUse, givenOption } from './extension-use.ts';
 import type { Report } from './report.ts';
 import type { Word } from './words.ts';
 
@@ -34,7 +34,7 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ip
     report.add('cannot-invert', invert, { option });
     return;
   }
-  const earlier = use.given.get(spec.name);
+  const earlier = givenOption(use, spec.name);
   if (earlier !== undefined) {
     report.add('repeated-option', word, { option }, [{ message: 'first given here', span: report.span(earlier.word) }]);
     return;
@@ -50,7 +50,8 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ip
   }
   const end = values.at(-1)?.end ?? word.end;
   const span = report.span({ start: (invert ?? word).start, end: Math.max(end, word.end) });
-  use.given.set(spec.name, {
+  use.given.push({
+    name: spec.name,
     option: Object.freeze({ value: result.value, invert: invert !== undefined, span }),
     word,
   });
@@ -59,30 +60,31 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ip
 /** Checks a match or target whose rule is complete and returns its options, defaults filled in and aliases folded. */
 export function finishOptions(use: ExtensionUse, rule: RuleContext, report: Report): OptionMap {
   const { extension, given, word } = use;
-  const what = `${extension.kind} "${extension.name}"`;
   if (use.failed) return {};
   const before = report.found.length;
-  const excluded = new Set<string>();
+  const excluded: (readonly [GivenUse, GivenUse])[] = [];
   for (const spec of extension.options) {
-    const own = given.get(spec.name);
+    const own = givenOption(use, spec.name);
     if (own === undefined) {
-      if (spec.mandatory === true) report.add('missing-option', word, { what, option: spec.name });
+      if (spec.mandatory === true) report.add('missing-option', word, { what: called(use), option: spec.name });
       continue;
     }
     for (const name of spec.excludes ?? []) {
-      const other = given.get(name);
-      if (other !== undefined) reportExclusion([spec.name, own.word], [name, other.word], excluded, report);
+      const other = givenOption(use, name);
+      if (other !== undefined) excluded.push(own.word.start < other.word.start ? [own, other] : [other, own]);
     }
     for (const name of spec.requires ?? []) {
-      if (!given.has(name)) report.add('option-requires', own.word, { option: spec.name, other: name });
+      if (givenOption(use, name) === undefined)
+        report.add('option-requires', own.word, { option: spec.name, other: name });
     }
   }
+  reportExclusions(excluded, report);
   if (extension.protocols !== undefined && !hasProtocol(extension.protocols, rule.ip)) {
     const protocols = extension.protocols.map((number) => `-p ${protocolName(number) ?? number}`).join(' or ');
-    report.add('protocol-required', word, { what, protocols });
+    report.add('protocol-required', word, { what: called(use), protocols });
   }
   const options: Record<string, OptionUse> = {};
-  for (const [name, { option }] of given) options[name] = option;
+  for (const { name, option } of given) options[name] = option;
   for (const spec of extension.options) {
     if (spec.default !== undefined && options[spec.name] === undefined) {
       options[spec.name] = Object.freeze({ value: spec.default, invert: false });
@@ -96,19 +98,17 @@ export function finishOptions(use: ExtensionUse, rule: RuleContext, report: Repo
 }
 
 /** Two options that exclude each other are one fault, blamed on the later one, whichever of them declares it. */
-function reportExclusion(
-  one: readonly [string, Word],
-  two: readonly [string, Word],
-  done: Set<string>,
-  report: Report,
-): void {
-  const [[first, firstWord], [second, secondWord]] = one[1].start < two[1].start ? [one, two] : [two, one];
-  const key = `${first} ${second}`;
-  if (done.has(key)) return;
-  done.add(key);
-  report.add('option-excludes', secondWord, { option: second, other: first }, [
-    { message: `--${first} is given here`, span: report.span(firstWord) },
-  ]);
+function reportExclusions(pairs: readonly (readonly [GivenUse, GivenUse])[], report: Report): void {
+  for (const [at, [first, second]] of pairs.entries()) {
+    if (pairs.findIndex((pair) => pair[0] === first && pair[1] === second) !== at) continue;
+    report.add('option-excludes', second.word, { option: second.name, other: first.name }, [
+      { message: `--${first.name} is given here`, span: report.span(first.word) },
+    ]);
+  }
+}
+
+function called({ extension }: ExtensionUse): string {
+  return `${extension.kind} "${extension.name}"`;
 }
 
 function hasProtocol(protocols: readonly number[], ip: IpPart): boolean {

@@ -9,16 +9,24 @@ export interface ExtensionUse {
   readonly extension: MatchExtension | TargetExtension;
   /** The word to blame for the whole: its name, or the option that brought it in. */
   readonly word: Word;
-  /** By canonical name, in the order in which they were given. */
-  readonly given: Map<string, GivenUse>;
+  /** In the order in which they were given; few enough to be searched one by one. */
+  readonly given: GivenUse[];
   /** An option could not be read: what is missing because of that is no fault of its own. */
   failed: boolean;
 }
 
 /** An option of a match or target as it goes into the rule, and the word that holds it. */
 export interface GivenUse {
+  /** Canonical name. */
+  readonly name: string;
   readonly option: OptionUse;
   readonly word: Word;
+}
+
+/** The option of that canonical name, if it was given. */
+export function givenOption(use: ExtensionUse, name: string): GivenUse | undefined {
+  for (const given of use.given) if (given.name === name) return given;
+  return undefined;
 }
 
 const tables = new WeakMap<MatchExtension | TargetExtension, ReadonlyMap<string, OptionSpec>>();

@@ -32,7 +32,7 @@ export type IpDraft = { -readonly [Key in keyof IpPart]: IpPart[Key] };
 export interface RuleDraft {
   command: CommandWords | undefined;
   /** Base options given so far, by letter. */
-  readonly seen: Map<string, Word>;
+  readonly seen: { readonly letter: string; readonly word: Word }[];
   /** All but the addresses. */
   readonly ip: IpDraft;
   sources: Hosts | undefined;
@@ -55,7 +55,7 @@ const NO_TARGET: Target = Object.freeze({ kind: 'none' });
 export function createDraft(counters: Counters): RuleDraft {
   return {
     command: undefined,
-    seen: new Map(),
+    seen: [],
     ip: {},
     sources: undefined,
     destinations: undefined,
@@ -67,6 +67,12 @@ export function createDraft(counters: Counters): RuleDraft {
     protocolUsed: false,
     lenient: false,
   };
+}
+
+/** The word that held a base option, if it was given. */
+export function seenOption(draft: RuleDraft, letter: string): Word | undefined {
+  for (const seen of draft.seen) if (seen.letter === letter) return seen.word;
+  return undefined;
 }
 
 /** Forgets the `!` and tells whether there was one. */

@@ -9,7 +9,7 @@ import type { Command } from './command.ts';
 import { checkOptions, commandOf, isCommand, readCommandWords } from './command-words.ts';
 import { applyOption } from './extension-options.ts';
 import type { Place } from './report.ts';
-import { buildRules, createDraft, type LineContext, type RuleDraft, takeInvert } from './rule-draft.ts';
+import { buildRules, createDraft, type LineContext, type RuleDraft, seenOption, takeInvert } from './rule-draft.ts';
 import { loadProtocolMatch, readRuleOption } from './rule-options.ts';
 import { createScanner, type Scanner, type Step } from './scanner.ts';
 import type { Word } from './words.ts';
@@ -32,7 +32,10 @@ export function readRuleLine(
   const draft = createDraft(counters ?? ZERO_COUNTERS);
   // Counters in brackets are a -c.
   if (counters !== undefined)
-    draft.seen.set('c', { text: '[packets:bytes]', start: line.start, end: line.start + 1, quoted: true });
+    draft.seen.push({
+      letter: 'c',
+      word: { text: '[packets:bytes]', start: line.start, end: line.start + 1, quoted: true },
+    });
   const scanner = createScanner(words, draft.uses);
   for (let step = scanner.next(draft.lenient); step !== undefined; step = scanner.next(draft.lenient)) {
     const outcome = takeStep(step, draft, scanner, ctx);
@@ -153,7 +156,7 @@ function takeBase(step: Step & { kind: 'base' }, draft: RuleDraft, scanner: Scan
     case 'n':
     case 'x':
     case '0':
-      draft.seen.set(letter, word);
+      draft.seen.push({ letter, word });
       return 'go';
     default:
       readRuleOption(letter, word, value ?? word, draft, scanner, ctx);
@@ -182,7 +185,7 @@ function checkChain(draft: RuleDraft, ctx: LineContext): void {
   const chain = draft.command?.chain?.text;
   const letter =
     chain === 'PREROUTING' || chain === 'INPUT' ? 'o' : chain === 'POSTROUTING' || chain === 'OUTPUT' ? 'i' : undefined;
-  const word = letter === undefined ? undefined : draft.seen.get(letter);
+  const word = letter === undefined ? undefined : seenOption(draft, letter);
   if (word !== undefined && chain !== undefined)
     ctx.report.add('interface-in-chain', word, { option: `-${letter}`, chain });
 }

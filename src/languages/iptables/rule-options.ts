@@ -6,7 +6,7 @@ import type { Target } from '../../rules/model.ts';
 import { parseCounterPair } from './counters.ts';
 import { isMatchName, isTargetName, matchNameOf } from './extension-names.ts';
 import { FAMILY_LABEL, readInterface, readProtocolWord } from './ip-part.ts';
-import { type LineContext, type RuleDraft, takeInvert } from './rule-draft.ts';
+import { type LineContext, type RuleDraft, seenOption, takeInvert } from './rule-draft.ts';
 import type { Scanner } from './scanner.ts';
 import { type Word, wordFrom } from './words.ts';
 
@@ -33,14 +33,14 @@ export function readRuleOption(
     report.add('cannot-invert', invert, { option: word.text });
   }
   const key = letter === 'g' ? 'j' : letter;
-  const earlier = draft.seen.get(key);
+  const earlier = seenOption(draft, key);
   if (earlier !== undefined && ONCE.includes(key)) {
     report.add('repeated-option', word, { option: word.text }, [
       { message: 'first given here', span: report.span(earlier) },
     ]);
     return;
   }
-  draft.seen.set(key, word);
+  draft.seen.push({ letter: key, word });
   const negated = invert !== undefined;
   const span = report.span(value);
   switch (letter) {
@@ -105,7 +105,7 @@ function readCounters(word: Word, value: Word, draft: RuleDraft, scanner: Scanne
 }
 
 function load(extension: MatchExtension | TargetExtension, word: Word, draft: RuleDraft): void {
-  const use = { extension, word, given: new Map(), failed: false };
+  const use = { extension, word, given: [], failed: false };
   draft.uses.push(use);
   if (extension.kind === 'target') draft.targetUse = use;
 }
