@@ -2,13 +2,20 @@
  * A throwaway server and its client, each in a network namespace of its own, joined by a veth pair. Both ends of the pair
  * share one MAC address and do without ARP, so that frames can be put on the link without anything else happening on it.
  */
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { withNamespace } from '../../kernel/namespace.ts';
 import { openPacketSocket, openStackSocket, type StackSocket } from '../../kernel/packet-socket.ts';
+import {
+  addAddress,
+  addDefaultRoute,
+  createNamespace,
+  createVethPair,
+  indexOfDevice,
+  linkUp,
+} from '../../kernel/rtnetlink.ts';
 import { addressToBytes, parseAddress } from '../../packet/address.ts';
 import { ethernet } from '../../packet/craft.ts';
-import type { Family } from '../../packet/netfilter.ts';
+import { FAMILIES, type Family } from '../../packet/netfilter.ts';
 import { ADDRESSES, type Scene } from './scenes.ts';
 
 /** Owns two namespaces and a socket. */
@@ -26,10 +33,10 @@ export interface Lab {
   close(): void;
 }
 
-const MAC = 0x02bf_0000_0001;
-const MAC_TEXT = '02:bf:00:00:00:01';
-const SERVER_DEVICE = 'eth0';
-const CLIENT_DEVICE = 'eth0';
+const MAC = Uint8Array.of(0x02, 0xbf, 0, 0, 0, 1);
+const SENDER = 0x02bf_0000_0002;
+const DEVICE = 'eth0';
+const PREFIX = { ipv4: 24, ipv6: 64 } as const satisfies Record<Family, number>;
 
 /** Below /proc/sys/net: nothing speaks unless spoken to. */
 const QUIET: Readonly<Record<string, string>> = {
@@ -38,20 +45,8 @@ const QUIET: Readonly<Record<string, string>> = {
   'ipv4/icmp_ratemask': '0',
   'ipv6/icmp/ratelimit': '0',
   'ipv6/conf/default/accept_ra': '0',
-  'ipv6/conf/default/accept_dad': '0',
-  'ipv6/conf/default/router_solicitations': '0',
+  'ipv6/conf/default/addr_gen_mode': '1',
 };
-
-function ip(args: readonly string[], input = ''): void {
-  const result = spawnSync('ip', args, { input, encoding: 'utf8' });
-  if (result.error !== undefined) throw result.error;
-  if (result.status !== 0) throw new Error(`ip ${args.join(' ')}: ${result.stderr.trim()}`);
-}
-
-/** Whether iproute2 is here to build a lab with. */
-export function canBuildLab(): boolean {
-  return spawnSync('ip', ['-V']).error === undefined;
-}
 
 function numeric(text: string, family: Family): Uint8Array {
   const value = parseAddress(text, family);
@@ -60,68 +55,54 @@ function numeric(text: string, family: Family): Uint8Array {
 }
 
 /** Builds a lab; whatever a failed attempt made is removed. */
-export function buildLab(name: string): Lab {
-  const server = `${name}-server`;
-  const client = `${name}-client`;
-  const removeNamespaces = (): void => {
-    for (const namespace of [server, client]) spawnSync('ip', ['netns', 'del', namespace]);
+export function buildLab(): Lab {
+  const server = createNamespace();
+  const client = createNamespace();
+  const closers: { close(): void }[] = [server, client];
+  const close = (): void => {
+    for (const closer of closers.splice(0).reverse()) closer.close();
   };
   try {
-    ip(['-batch', '-'], `netns add ${server}\nnetns add ${client}\n`);
-    for (const namespace of [server, client]) {
-      withNamespace(namespace, () => {
-        for (const [path, value] of Object.entries(QUIET)) writeFileSync(`/proc/sys/net/${path}`, `${value}\n`);
+    for (const { path } of [server, client]) {
+      withNamespace(path, () => {
+        for (const [name, value] of Object.entries(QUIET)) writeFileSync(`/proc/sys/net/${name}`, `${value}\n`);
       });
     }
-    const end = (namespace: string, device: string): string => `name ${device} netns ${namespace} address ${MAC_TEXT}`;
-    const peer = `${end(client, CLIENT_DEVICE)}`;
-    ip(['-batch', '-'], `link add ${end(server, SERVER_DEVICE)} type veth peer ${peer}\n`);
-    for (const [namespace, who] of [
-      [server, 'server'],
-      [client, 'client'],
-    ] as const) {
-      ip(['-n', namespace, '-batch', '-'], setUp(who).join('\n'));
-      ip(['-n', namespace, 'route', 'add', 'default', 'dev', SERVER_DEVICE]);
-      ip(['-n', namespace, '-6', 'route', 'add', 'default', 'dev', SERVER_DEVICE]);
-    }
-    const socket = withNamespace(client, () => openPacketSocket({ ifindex: indexOf(client) }));
+    const end = { name: DEVICE, mac: MAC };
+    withNamespace(server.path, () => createVethPair(end, end, client));
+    configure(server.path, 'server');
+    configure(client.path, 'client');
+    const socket = withNamespace(client.path, () => openPacketSocket({ ifindex: indexOfDevice(DEVICE) }));
+    closers.push(socket);
+    const destination = BigInt(`0x${Buffer.from(MAC).toString('hex')}`);
     return {
-      namespace: server,
-      send: ({ packet }) => void socket.send(ethernet({ source: 0x02bf_0000_0002, destination: MAC }, packet)),
-      exchange: (family) => exchange(server, client, family),
-      connect: (family, port) => connect(server, client, family, port),
+      namespace: server.path,
+      send: ({ packet }) => void socket.send(ethernet({ source: SENDER, destination }, packet)),
+      exchange: (family) => exchange(server.path, client.path, family),
+      connect: (family, port) => connect(server.path, client.path, family, port),
       answers() {
         let count = 0;
         while (socket.receive() !== undefined) count++;
         return count;
       },
-      close() {
-        socket.close();
-        removeNamespaces();
-      },
+      close,
     };
   } catch (error) {
-    removeNamespaces();
+    close();
     throw error;
   }
 }
 
-function setUp(who: 'server' | 'client'): readonly string[] {
-  return [
-    'link set lo up',
-    `link set ${SERVER_DEVICE} arp off multicast off addrgenmode none`,
-    `link set ${SERVER_DEVICE} up`,
-    `addr add ${ADDRESSES.ipv4[who]}/24 dev ${SERVER_DEVICE}`,
-    `addr add ${ADDRESSES.ipv6[who]}/64 dev ${SERVER_DEVICE} nodad`,
-    '',
-  ];
-}
-
-function indexOf(namespace: string): number {
-  const result = spawnSync('ip', ['-n', namespace, '-j', 'link', 'show', CLIENT_DEVICE], { encoding: 'utf8' });
-  const [link] = JSON.parse(result.stdout) as { ifindex: number }[];
-  if (link === undefined) throw new Error(`${namespace} has no ${CLIENT_DEVICE}`);
-  return link.ifindex;
+function configure(namespace: string, who: 'server' | 'client'): void {
+  withNamespace(namespace, () => {
+    const index = indexOfDevice(DEVICE);
+    linkUp(indexOfDevice('lo'));
+    linkUp(index, true);
+    for (const family of FAMILIES) {
+      addAddress(index, family, numeric(ADDRESSES[family][who], family), PREFIX[family]);
+      addDefaultRoute(index, family);
+    }
+  });
 }
 
 function exchange(server: string, client: string, family: Family): void {

@@ -33,8 +33,8 @@ function play(lab: Lab): number {
   return lab.answers();
 }
 
-function withLab<T>(name: string, body: (lab: Lab) => T): T {
-  const lab = buildLab(`bpfilter-demo-${process.pid}-${name}`);
+function withLab<T>(body: (lab: Lab) => T): T {
+  const lab = buildLab();
   try {
     return body(lab);
   } finally {
@@ -50,7 +50,7 @@ export function runBpfilter(examples: readonly Example[]): LiveResult {
     if (plan === undefined) throw new Error(`${name} cannot be run`);
     return plan;
   });
-  return withLab('bpfilter', (lab) => {
+  return withLab((lab) => {
     try {
       withExclusiveSession(lab.namespace, WAIT_SECONDS, ({ layout }) => applyPlans(layout, plans));
       const answers = play(lab);
@@ -70,7 +70,7 @@ export function runBpfilter(examples: readonly Example[]): LiveResult {
 /** The kernel's counters after the same traffic; undefined when iptables is not installed. */
 export function runIptables(examples: readonly Example[]): LiveResult | undefined {
   if (examples.some(({ family }) => findIptables(family) === undefined)) return undefined;
-  return withLab('iptables', (lab) => {
+  return withLab((lab) => {
     for (const { family, text } of examples) withNamespace(lab.namespace, () => restoreTables(family, text));
     const answers = play(lab);
     const tallies = new Map(
