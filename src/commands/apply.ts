@@ -22,6 +22,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const results = rulesets.map((ruleset) => planFamily(ruleset, facts, { counters: options['counters'] === true }));
   const diagnostics = results.flatMap((result) => result.diagnostics);
   report(diagnostics, output);
+  if (diagnostics.some((item) => item.code === 'kernel-lacks-member')) return EXIT.unsupported;
   if (hasErrors(diagnostics)) return EXIT.usage;
   const plans = results.flatMap(({ plan }) => (plan === undefined ? [] : [plan]));
 
