@@ -35,6 +35,7 @@ export const NEEDED_MEMBERS = [
   'net_device.name',
   'net_device.ifindex',
   'net_device.type',
+  'net_device.hard_header_len',
   'sk_buff.len',
   'sk_buff.data_len',
   'sk_buff.mark',

@@ -136,6 +136,21 @@ export const CATALOGUE = {
     severity: 'error',
     text: 'a rule that replaces another can have only one source and one destination',
   },
+
+  // Programs.
+  'program-too-large': {
+    severity: 'error',
+    text: 'the rules that table %table% runs at %hook% make a program of %slots% instructions; the kernel loads at most %limit%',
+    help: 'use fewer rules in this table, or spread them over tables',
+  },
+  'chains-too-deep': {
+    severity: 'error',
+    text: 'in table %table% at %hook%, chains that are called from several places nest %depth% deep; there is room for 32',
+  },
+  'kernel-lacks-member': {
+    severity: 'error',
+    text: 'the rules of table %table% at %hook% read %member%, which the kernel (%release%) does not have',
+  },
 } as const satisfies Record<string, Entry>;
 
 export type DiagnosticCode = keyof typeof CATALOGUE;

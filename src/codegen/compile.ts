@@ -1,0 +1,158 @@
+/** From policies to a generation: one program for each hook of each table, and the maps they share. */
+
+import type { KernelFacts } from '../bpf/facts.ts';
+import { type MapSpec, slotCount } from '../bpf/program.ts';
+import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
+import { FAMILIES, type Hook, TABLE_HOOKS } from '../packet/netfilter.ts';
+import type { TablePolicy } from '../policy/ir.ts';
+import { type CompiledGeneration, type CompiledHook, type CounterBase, MAP_NAMES } from './compiled.ts';
+import { MissingMember } from './netfilter/context.ts';
+import { COUNTER_BYTES } from './netfilter/counters.ts';
+import { ChainsTooDeep, compileHook, type HookProgram, type TablePlaces } from './netfilter/hook.ts';
+import { LOG_MAP } from './netfilter/log.ts';
+import { encodeLogRecord, LOG_RECORD_BYTES } from './netfilter/log-record.ts';
+import { initialState, STATE_BYTES } from './netfilter/stateful.ts';
+import { usageOf } from './netfilter/usage.ts';
+
+export interface CompileInput {
+  /** At most one for each family and table. */
+  readonly policies: readonly TablePolicy[];
+  readonly facts: KernelFacts;
+}
+
+export interface CompileResult {
+  /** Present exactly when no diagnostic is an error. */
+  readonly generation?: CompiledGeneration;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The kernel loads no longer program. */
+const MAX_SLOTS = 1_000_000;
+
+/** Compiles the policies of one generation. */
+export function compileGeneration({ policies, facts }: CompileInput): CompileResult {
+  const counters = placeCounters(policies);
+  const total = counters.reduce((sum, base) => sum + base.count, 0);
+  // Whole cache lines, so that two CPUs never share one.
+  const counterStride = Math.max(CACHE_LINE, Math.ceil((total * COUNTER_BYTES) / CACHE_LINE) * CACHE_LINE);
+  const states = placeStates(policies, facts);
+  const logs = placeLogs(policies);
+
+  const hooks: CompiledHook[] = [];
+  const diagnostics: Diagnostic[] = [];
+  policies.forEach((policy, index) => {
+    const places: TablePlaces = {
+      firstCounter: counters[index]!.first,
+      counterStride,
+      stateOffsets: states.offsets[index]!,
+      logOffsets: logs.offsets[index]!,
+    };
+    for (const hook of TABLE_HOOKS[policy.table].hooks) {
+      const result = compileOne(policy, hook, facts, places);
+      if (result === undefined) continue;
+      if ('message' in result) diagnostics.push(result);
+      else hooks.push({ family: policy.family, table: policy.table, hook, ...result });
+    }
+  });
+  if (diagnostics.length > 0) return { diagnostics };
+  const maps: MapSpec[] = [
+    { name: MAP_NAMES.counters, ...ONE_ELEMENT, valueSize: counterStride * facts.possibleCpus },
+    ...(states.initial.length === 0 ? [] : [valueMap(MAP_NAMES.states, states.initial)]),
+    ...(logs.initial.length === 0 ? [] : [valueMap(MAP_NAMES.logs, logs.initial)]),
+  ];
+  return {
+    generation: Object.freeze({
+      hooks: Object.freeze(hooks),
+      maps: Object.freeze(maps),
+      counters,
+      counterStride,
+      needs: {
+        conntrack: FAMILIES.filter((family) =>
+          policies.some((policy) => policy.family === family && usageOf(policy, policy.chains.keys()).conntrack),
+        ),
+        log: logs.initial.length > 0,
+      },
+    }),
+    diagnostics,
+  };
+}
+
+const CACHE_LINE = 64;
+const ONE_ELEMENT = { type: 'array', keySize: 4, maxEntries: 1 } as const;
+
+function valueMap(name: string, initial: Uint8Array): MapSpec {
+  return { name, ...ONE_ELEMENT, valueSize: initial.length, initial };
+}
+
+function placeCounters(policies: readonly TablePolicy[]): readonly CounterBase[] {
+  let first = 0;
+  return policies.map(({ family, table, counters }) => {
+    const base = { family, table, first, count: counters };
+    first += counters;
+    return base;
+  });
+}
+
+interface Placed<T> {
+  /** For each policy. */
+  readonly offsets: readonly T[];
+  readonly initial: Uint8Array;
+}
+
+function placeStates(policies: readonly TablePolicy[], facts: KernelFacts): Placed<readonly number[]> {
+  const initial = new Uint8Array(policies.reduce((sum, policy) => sum + policy.states.length, 0) * STATE_BYTES);
+  const view = new DataView(initial.buffer);
+  let next = 0;
+  const offsets = policies.map((policy) =>
+    policy.states.map((state) => {
+      const offset = next;
+      initialState(state, facts.hz, view, offset);
+      next += STATE_BYTES;
+      return offset;
+    }),
+  );
+  return { offsets, initial };
+}
+
+function placeLogs(policies: readonly TablePolicy[]): Placed<ReadonlyMap<number, number>> {
+  const records: Uint8Array[] = [];
+  const offsets = policies.map((policy) => {
+    const places = new Map<number, number>();
+    for (const rule of policy.chains.flatMap((chain) => chain.rules)) {
+      if (rule.action.kind !== 'log') continue;
+      const record = new Uint8Array(LOG_RECORD_BYTES);
+      encodeLogRecord(policy, rule, policy.logs[rule.action.log]!, record);
+      places.set(rule.counter, LOG_MAP.records + records.length * LOG_RECORD_BYTES);
+      records.push(record);
+    }
+    return places;
+  });
+  if (records.length === 0) return { offsets, initial: new Uint8Array() };
+  const initial = new Uint8Array(LOG_MAP.records + records.length * LOG_RECORD_BYTES);
+  records.forEach((record, index) => {
+    initial.set(record, LOG_MAP.records + index * LOG_RECORD_BYTES);
+  });
+  return { offsets, initial };
+}
+
+/** A program, why there is none, or undefined when the table has no chain at the hook. */
+function compileOne(
+  policy: TablePolicy,
+  hook: Hook,
+  facts: KernelFacts,
+  places: TablePlaces,
+): HookProgram | Diagnostic | undefined {
+  const where = { table: policy.table, hook };
+  try {
+    const result = compileHook(policy, hook, facts, places);
+    const slots = result === undefined ? 0 : slotCount(result.program);
+    if (slots > MAX_SLOTS) return diagnostic('program-too-large', undefined, { ...where, slots, limit: MAX_SLOTS });
+    return result;
+  } catch (error) {
+    if (error instanceof MissingMember)
+      return diagnostic('kernel-lacks-member', undefined, { ...where, member: error.member, release: facts.release });
+    if (error instanceof ChainsTooDeep)
+      return diagnostic('chains-too-deep', undefined, { ...where, depth: error.depth });
+    throw error;
+  }
+}

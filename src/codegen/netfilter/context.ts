@@ -1,0 +1,82 @@
+/** What the parts of one hook program's compiler share. */
+
+import { ldx } from '../../bpf/assembly.ts';
+import type { CodeItem } from '../../bpf/code.ts';
+import type { KernelFacts, MemberPlace, NeededMember } from '../../bpf/facts.ts';
+import type { Family, Hook } from '../../packet/netfilter.ts';
+import type { TablePolicy } from '../../policy/ir.ts';
+import type { Emitter } from './emitter.ts';
+import type { FlowLayout } from './flow-word.ts';
+import { CTX } from './layout.ts';
+
+export interface HookContext {
+  readonly out: Emitter;
+  readonly facts: KernelFacts;
+  readonly family: Family;
+  readonly hook: Hook;
+  readonly policy: TablePolicy;
+  /** Index of the table's first counter in the generation's counter map. */
+  readonly firstCounter: number;
+  /** Bytes between the counters of two CPUs. */
+  readonly counterStride: number;
+  /** The program can be interrupted by itself on its CPU: counters are changed with single instructions. */
+  readonly atomicCounters: boolean;
+  /** Byte offsets of the table's state objects in the state map. */
+  readonly stateOffsets: readonly number[];
+  /** Byte offsets of log records (log-record.ts) by counter of the rule. */
+  readonly logOffsets: ReadonlyMap<number, number>;
+  /** Functions that the program calls; they are emitted once, behind it. */
+  readonly functions: Set<FunctionName>;
+  /** Things the rules turned out to use, which the prologue then prepares. */
+  readonly used: Set<'transportOffset'>;
+}
+
+/** Context of one copy of the rules: the same rules are compiled once for ordinary packets and once for odd ones. */
+export interface BodyContext extends HookContext {
+  readonly layout: FlowLayout;
+}
+
+export type FunctionName = 'limit' | 'nth' | 'tcp_option' | 'log';
+
+/** The running kernel has no such member: the program cannot be made for it. */
+export class MissingMember extends Error {
+  readonly member: string;
+  constructor(member: string) {
+    super(`this kernel has no ${member}`);
+    this.name = 'MissingMember';
+    this.member = member;
+  }
+}
+
+export function memberPlace(facts: KernelFacts, name: NeededMember): MemberPlace {
+  const place = facts.members[name];
+  if (place === undefined) throw new MissingMember(name);
+  return place;
+}
+
+/** Loads a whole member of at most 8 bytes (no bit field) through the pointer in `base`. */
+export function loadMember(ctx: HookContext, dst: number, base: number, name: NeededMember): CodeItem {
+  const { offset, size } = memberPlace(ctx.facts, name);
+  switch (size) {
+    case 1:
+      return ldx.b(dst, base, offset);
+    case 2:
+      return ldx.h(dst, base, offset);
+    case 4:
+      return ldx.w(dst, base, offset);
+    case 8:
+      return ldx.dw(dst, base, offset);
+    default:
+      throw new RangeError(`${name} has ${size} bytes`);
+  }
+}
+
+/** dst = skb, a trusted pointer: its members are plain loads. */
+export function loadSkb(ctx: HookContext, dst: number): CodeItem {
+  return loadMember(ctx, dst, CTX, 'bpf_nf_ctx.skb');
+}
+
+/** dst = state (struct nf_hook_state). */
+export function loadState(ctx: HookContext, dst: number): CodeItem {
+  return loadMember(ctx, dst, CTX, 'bpf_nf_ctx.state');
+}

@@ -1,0 +1,41 @@
+/**
+ * Packet and byte counters: two u64 for each rule and policy, one stride of them per CPU.
+ *
+ * A program on a hook that only softirqs run is alone on its CPU and counts with plain loads and stores. Elsewhere each
+ * addition is one instruction.
+ */
+
+import { add, atomic, ldx, mov, stx } from '../../bpf/assembly.ts';
+import { R1, R2, R3 } from '../../bpf/instruction.ts';
+import { type HookContext, loadMember, loadSkb } from './context.ts';
+import { COUNTERS } from './layout.ts';
+
+/** Bytes of one counter. */
+export const COUNTER_BYTES = 16;
+/** The largest offset that fits into both instructions of a counter. */
+const MAX_OFFSET = 0x7fff - 8;
+
+/** Byte offset of a counter of the table from r9. */
+export function counterOffset(ctx: HookContext, counter: number): number {
+  return (ctx.firstCounter + counter) * COUNTER_BYTES;
+}
+
+/** Adds one packet and its bytes to a counter. Uses r1..r3. */
+export function count(ctx: HookContext, counter: number): void {
+  const offset = counterOffset(ctx, counter);
+  if (offset <= MAX_OFFSET) addPacket(ctx, COUNTERS, offset);
+  else {
+    ctx.out.emit(mov.reg(R3, COUNTERS), add.imm(R3, offset));
+    addPacket(ctx, R3, 0);
+  }
+}
+
+/** The same at `base + offset`. */
+export function addPacket(ctx: HookContext, base: number, offset: number): void {
+  const { out } = ctx;
+  if (ctx.atomicCounters) out.emit(mov.imm(R1, 1), atomic.add.dw(base, offset, R1));
+  else out.emit(ldx.dw(R1, base, offset), add.imm(R1, 1), stx.dw(base, offset, R1));
+  out.emit(loadSkb(ctx, R2), loadMember(ctx, R2, R2, 'sk_buff.len'));
+  if (ctx.atomicCounters) out.emit(atomic.add.dw(base, offset + 8, R2));
+  else out.emit(ldx.dw(R1, base, offset + 8), add.reg(R1, R2), stx.dw(base, offset + 8, R1));
+}

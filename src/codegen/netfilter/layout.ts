@@ -1,0 +1,77 @@
+/**
+ * What lies where while a hook program runs.
+ *
+ *     r6  context (struct bpf_nf_ctx)
+ *     r7  IPv4: source address << 32 | destination address; IPv6: pointer to the IPv6 header
+ *     r8  flow word: transport fields packed into 64 bits (see flow-word.ts)
+ *     r9  this CPU's counters
+ *     r0..r5 scratch, dead between conditions
+ *
+ * Why registers: on 6.18 the verifier's stack analysis makes stack reads in rule code quadratic (10,000 one-field rules:
+ * 4.6 s from the stack, 0.1 s from registers), and a fault-tolerant load costs about 1 ns each time. A field is always
+ * taken out of r7 or r8 with an operation that gives a value unknown to the verifier, so that the states behind a rule
+ * are equal whatever its tests said.
+ */
+
+import { R6, R7, R8, R9 } from '../../bpf/instruction.ts';
+
+export const CTX = R6;
+export const ADDRESSES = R7;
+export const FLOW = R8;
+export const COUNTERS = R9;
+
+/**
+ * Offsets from the frame pointer. Cells are 32 bits wide and lie in the upper half of an aligned 8-byte slot: there the
+ * verifier does not remember what was stored, so a value read back is unknown to it.
+ */
+export const STACK = {
+  /** struct bpf_iter_num of the chain loop and of the IPv6 header walk. */
+  iterator: -8,
+  /** Cell: number of the place to go on at (chain loop); before that, scratch of the prologue. */
+  resume: -12,
+  /** Cell: offset of the transport header. */
+  transportOffset: -20,
+  /** struct bpf_dynptr, 16 bytes. */
+  dynptr: -40,
+  /** First bytes of the transport header, 24 bytes. */
+  buffer: -64,
+  /** Key (u64) and value (u32) for the map of pending REJECTs. */
+  key: -72,
+  value: -80,
+  /** The upper half of `value`, as a cell. */
+  valueCell: -76,
+  /** Return slots follow, 8 bytes each, downwards. */
+  slots: -88,
+} as const;
+
+/** How many return slots fit beside the frames of the functions a hook program calls (512 bytes in all). */
+export const MAX_SLOTS = 32;
+
+/** Place of a return slot: its aligned form remembers constants, its cell form does not. */
+export function slotOffset(slot: number): { readonly exact: number; readonly cell: number } {
+  const exact = STACK.slots - 8 * slot;
+  return { exact, cell: exact + 4 };
+}
+
+/** Bytes of the transport header that the flow word is made of; packets with fewer are "odd". */
+export const TRANSPORT_BYTES = 20;
+
+/** enum bpf_func_id */
+export const HELPER = {
+  mapUpdate: 2,
+  mapDelete: 3,
+  mapLookup: 1,
+  random: 7,
+  cpu: 8,
+  tailCall: 12,
+  jiffies: 118,
+  ktime: 5,
+  probeReadKernel: 113,
+  ringbufReserve: 131,
+  ringbufSubmit: 132,
+  dynptrRead: 201,
+} as const;
+
+/** Verdicts of a netfilter program. */
+export const NF_DROP = 0;
+export const NF_ACCEPT = 1;

@@ -1,0 +1,92 @@
+/** One rule: its conditions in order, its counter, its action. */
+
+import { at } from '../../bpf/assembly.ts';
+import type { Label } from '../../bpf/code.ts';
+import type { Condition, Expr, PolicyRule, StatefulTest } from '../../policy/ir.ts';
+import { assume, type Known, ORDINARY, trackOddity } from './assume.ts';
+import { jumpTo, type Target } from './branch.ts';
+import type { BodyContext } from './context.ts';
+import { jumpUnlessWord, mergeEqualities } from './merge.ts';
+import { jumpUnlessStateful } from './stateful.ts';
+import { jumpIf } from './test.ts';
+
+/** Conditions as they are compiled: pure tests between two effects belong together. */
+type Step =
+  | { readonly kind: 'require'; readonly exprs: readonly Expr[] }
+  | { readonly kind: 'hotdrop'; readonly expr: Expr }
+  | { readonly kind: 'stateful'; readonly test: StatefulTest; readonly invert: boolean };
+
+interface Plan {
+  readonly steps: readonly Step[];
+  /** What follows the steps: the rule matches, or it cannot. */
+  readonly matches: boolean;
+}
+
+const NOTHING: Known = {};
+
+/** Emits a rule. `act` emits what a match does; a rule that does not match goes to `next`, which is placed here. */
+export function emitRule(ctx: BodyContext, rule: PolicyRule, drop: Label, act: () => void): void {
+  const next: Target = { label: ctx.out.label('next'), leaves: false, elseLeaves: leavesProgram(rule) };
+  const hotdrop: Target = { label: drop, leaves: true, elseLeaves: false };
+  const { steps, matches } = planRule(ctx, rule.conditions);
+  for (const step of steps) emitStep(ctx, step, next, hotdrop);
+  if (matches) act();
+  else jumpTo(ctx, next);
+  ctx.out.emit(at(next.label));
+}
+
+/** True when a match ends the program. */
+export function leavesProgram(rule: PolicyRule): boolean {
+  const { kind } = rule.action;
+  return kind === 'accept' || kind === 'drop' || kind === 'reject';
+}
+
+function emitStep(ctx: BodyContext, step: Step, next: Target, hotdrop: Target): void {
+  switch (step.kind) {
+    case 'require':
+      for (const test of mergeEqualities(step.exprs, ctx.layout)) {
+        if (test.kind === 'word') jumpUnlessWord(ctx, test, next);
+        else jumpIf(ctx, test, false, next);
+      }
+      return;
+    case 'hotdrop':
+      jumpIf(ctx, step.expr, true, hotdrop);
+      return;
+    case 'stateful':
+      jumpUnlessStateful(ctx, step.test, step.invert, next);
+      return;
+  }
+}
+
+/** Conditions for the packets of this copy of the rules, without what is decided already. */
+function planRule(ctx: BodyContext, conditions: readonly Condition[]): Plan {
+  const known = ctx.layout.kind === 'normal' ? ORDINARY[ctx.family] : NOTHING;
+  const oddity = ctx.layout.kind === 'odd' ? trackOddity(ctx.family) : undefined;
+  const steps: Step[] = [];
+  for (const condition of conditions) {
+    if (condition.kind === 'stateful') {
+      steps.push(condition);
+      continue;
+    }
+    const expr = assume(condition.expr, known);
+    const required = condition.kind === 'require';
+    if (expr.kind === 'constant') {
+      if (expr.value === required) continue;
+      if (required) return never(steps);
+    }
+    const last = steps.at(-1);
+    if (!required) steps.push({ kind: 'hotdrop', expr });
+    else if (last?.kind === 'require') steps[steps.length - 1] = { kind: 'require', exprs: [...last.exprs, expr] };
+    else steps.push({ kind: 'require', exprs: [expr] });
+    oddity?.learn(expr, required);
+    if (oddity?.impossible() === true) return never(steps);
+  }
+  return { steps, matches: true };
+}
+
+/** A rule that cannot match: only what it does on the way remains. */
+function never(steps: readonly Step[]): Plan {
+  const kept = [...steps];
+  while (kept.at(-1)?.kind === 'require') kept.pop();
+  return { steps: kept, matches: false };
+}
