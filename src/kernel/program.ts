@@ -109,16 +109,27 @@ function load(spec: ProgramSpec, insns: Uint8Array, functions: BpfValues<'PROG_L
     prog_name: spec.name,
     expected_attach_type: attach,
   };
-  const result = tryBpf('PROG_LOAD', encodeAttribute('PROG_LOAD', values));
+  const result = tryLoad(values);
   if (result >= 0) return programFromFd(result, spec.type);
   // Again, with the log. The second answer counts: a lack of memory may have passed.
   const log = Buffer.alloc(LOG_BYTES);
   const logged = { ...values, log_level: LOG_LEVEL, log_size: LOG_BYTES, log_buf: log };
-  const again = tryBpf('PROG_LOAD', encodeAttribute('PROG_LOAD', logged));
+  const again = tryLoad(logged);
   if (again >= 0) return programFromFd(again, spec.type);
   const text = log.toString('latin1', 0, Math.max(0, log.indexOf(0)));
   if (text.trim() !== '') throw new VerifierError(spec.name, -result, text);
   throw new SyscallError('bpf(PROG_LOAD)', -result, loadHint(spec, -result));
+}
+
+/** The verifier gives up with EAGAIN when a signal is pending (do_check), which says nothing of the program. */
+const ATTEMPTS = 10;
+
+function tryLoad(values: BpfValues<'PROG_LOAD'>): number {
+  let result = -ERRNO.EAGAIN.number;
+  for (let attempt = 0; attempt < ATTEMPTS && result === -ERRNO.EAGAIN.number; attempt++) {
+    result = tryBpf('PROG_LOAD', encodeAttribute('PROG_LOAD', values));
+  }
+  return result;
 }
 
 function loadHint(spec: ProgramSpec, errno: number): string {
