@@ -91,6 +91,13 @@ suite('commands as processes', DIFFERENTIAL, () => {
     expect(installed.bpfilter(['list', ...netns], { prefix }).stderr).toBe('');
   });
 
+  it('an interrupt ends monitor with status 0', async () => {
+    const monitor = runAsync([installed.launcher, 'monitor', ...netns]);
+    await pause(700);
+    monitor.interrupt();
+    expect(await monitor.status).toBe(0);
+  });
+
   it('without privilege: check works, apply is refused with status 4', () => {
     const prefix = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
     expect(installed.bpfilter(['check', '-p', '-'], { prefix, input: OLD })).toMatchObject({ status: 0, stderr: '' });
@@ -177,5 +184,10 @@ function runAsync(argv: readonly string[]) {
       resolve(code);
     }),
   );
-  return { status, done: () => ended, kill: () => void child.kill('SIGKILL') };
+  return {
+    status,
+    done: () => ended,
+    kill: () => void child.kill('SIGKILL'),
+    interrupt: () => void child.kill('SIGINT'),
+  };
 }

@@ -33,6 +33,8 @@ export interface SmallLab {
   listen(port: number): StackSocket;
   /** Output of a command of the system in the filtered namespace. */
   inside(program: string, ...args: readonly string[]): string;
+  /** The same in the peer's namespace. */
+  outside(program: string, ...args: readonly string[]): string;
   close(): Promise<void>;
 }
 
@@ -80,6 +82,7 @@ export function buildSmallLab(name: string): SmallLab {
       return socket;
     },
     inside: (program, ...args) => run('ip', ['netns', 'exec', name, program, ...args]),
+    outside: (program, ...args) => run('ip', ['netns', 'exec', peer, program, ...args]),
     async close() {
       await bpfilter('flush', '-w', '20');
       run('ip', ['netns', 'del', name]);
