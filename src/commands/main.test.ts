@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseArguments, wholeNumber } from './arguments.ts';
-import { UsageError } from './command.ts';
+import { type CommandOption, UsageError } from './command.ts';
 import { COMMANDS } from './command-table.ts';
 import { main } from './main.ts';
 import { familyOf } from './operands.ts';
@@ -26,6 +27,16 @@ describe('help', () => {
     expect(stdout).toMatch(new RegExp(`^Usage: bpfilter ${name} \\[OPTION\\]\\.\\.\\.`));
     for (const option of Object.keys(spec.options)) expect(stdout).toContain(`--${option}`);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(94);
+  });
+
+  it('and the manual page has every command with its options', () => {
+    const manual = readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8');
+    for (const [name, spec] of Object.entries(COMMANDS)) {
+      expect(manual).toContain(`\n## ${name}\n`);
+      for (const [long, option] of Object.entries<CommandOption>(spec.options)) {
+        expect(manual).toMatch(new RegExp(`--${long}\\b${option.value === undefined ? '' : ` ${option.value}`}`));
+      }
+    }
   });
 
   it('prints the version', async () => {
