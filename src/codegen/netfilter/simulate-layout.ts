@@ -132,16 +132,38 @@ type MapBytes = (name: string, bytes: Uint8Array, strict?: boolean) => Region;
 
 /** A zeroed object with the members of all the given structs (which share their start, as sock_common and sock do). */
 function kernelObject(facts: KernelFacts, structs: readonly string[], map: MapBytes): KernelObject {
-  const members = Object.entries(facts.members).filter(([name]) => structs.includes(name.slice(0, name.indexOf('.'))));
-  const size = Math.max(0, ...members.map(([, place]) => place.offset + place.size));
-  const region = map(`struct ${structs[0]}`, new Uint8Array(Math.ceil(size / 8) * 8).fill(PATTERN));
-  for (const [, place] of members) writeMember(region, place, 0n);
+  const region = map(structs[0]!, templateOf(facts, structs).slice());
   return {
     address: region.base,
     region,
-    set: (member, value) => writeMember(region, placeOf(facts, member), BigInt(value)),
+    set: (member, value) => writeMember(region.view, placeOf(facts, member), value),
     setBytes: (member, offset, bytes) => region.bytes.set(bytes, placeOf(facts, member).offset + offset),
   };
+}
+
+const TEMPLATES = new WeakMap<KernelFacts, Map<string, Uint8Array>>();
+
+/** The bytes of a fresh object: the pattern, and zeroes where members lie. */
+function templateOf(facts: KernelFacts, structs: readonly string[]): Uint8Array {
+  let known = TEMPLATES.get(facts);
+  if (known === undefined) {
+    known = new Map();
+    TEMPLATES.set(facts, known);
+  }
+  const key = structs.join();
+  let template = known.get(key);
+  if (template === undefined) {
+    const members = Object.entries(facts.members).filter(([name]) => structs.includes(name.split('.')[0]!));
+    const size = Math.max(0, ...members.map(([, place]) => place.offset + place.size));
+    template = new Uint8Array(Math.ceil(size / 8) * 8).fill(PATTERN);
+    const view = new DataView(template.buffer);
+    for (const [, place] of members) {
+      if (place.size > 8) template.fill(0, place.offset, place.offset + place.size);
+      else writeMember(view, place, 0);
+    }
+    known.set(key, template);
+  }
+  return template;
 }
 
 function placeOf(facts: KernelFacts, member: string): MemberPlace {
@@ -150,21 +172,17 @@ function placeOf(facts: KernelFacts, member: string): MemberPlace {
   return place;
 }
 
-function writeMember(region: Region, place: MemberPlace, value: bigint): void {
+/** Writes a member of at most 8 bytes; bits that do not fit are cut off. */
+function writeMember(view: DataView, place: MemberPlace, value: bigint | number): void {
   const { offset, size, bitShift = 0, bitCount } = place;
-  if (bitCount === undefined) {
-    for (let i = 0; i < size; i++) {
-      region.bytes[offset + i] = i < 8 ? Number((BigInt.asUintN(64, value) >> BigInt(8 * i)) & 0xffn) : 0;
-    }
-    return;
-  }
-  for (let bit = 0; bit < bitCount; bit++) {
-    const at = bitShift + bit;
-    const mask = 1 << (at & 7);
-    const index = offset + (at >> 3);
-    const set = ((value >> BigInt(bit)) & 1n) === 1n;
-    region.bytes[index] = set ? region.bytes[index]! | mask : region.bytes[index]! & ~mask;
-  }
+  if (bitCount !== undefined) {
+    const mask = ((1 << bitCount) - 1) << bitShift;
+    const old = view.getUint8(offset);
+    view.setUint8(offset, (old & ~mask) | ((Number(value) << bitShift) & mask));
+  } else if (size === 8) view.setBigUint64(offset, BigInt.asUintN(64, BigInt(value)), true);
+  else if (size === 4) view.setUint32(offset, Number(BigInt.asUintN(32, BigInt(value))), true);
+  else if (size === 2) view.setUint16(offset, Number(value), true);
+  else view.setUint8(offset, Number(value));
 }
 
 const NAMELESS: DeviceView = { name: '', ifindex: 0 };
@@ -199,7 +217,7 @@ function layOutData(
   const region = map('packet data', bytes);
   const share = (member: string, value: number): void => {
     const place = placeOf(facts, member);
-    writeMember(region, { ...place, offset: place.offset + end }, BigInt(value));
+    writeMember(region.view, { ...place, offset: place.offset + end }, value);
   };
   share('skb_shared_info.gso_size', view.gsoTcp ? 1448 : 0);
   share('skb_shared_info.gso_type', view.gsoTcp ? GSO_TCP[view.family] : 0);
