@@ -32,9 +32,12 @@ export function tidy(layout: Layout, maps: PersistentMaps, state: GenerationStat
   waitForGracePeriod();
   keepBridges(layout, needs.rejecting);
   removeLinks(layout.stubs, (point) => !includesPoint(needs.points, point));
-  // A packet that the old generation rejected must meet its guard when its bridge has gone.
-  waitForGracePeriod();
-  removeLinks(layout.guards, (point) => !includesPoint(needs.rejecting, point));
+  const guards = pointsPinned(layout.guards).filter((point) => !includesPoint(needs.rejecting, point));
+  if (guards.length > 0) {
+    // A packet that is on its way through a bridge that has gone must meet its guard.
+    waitForGracePeriod();
+    removeLinks(layout.guards, (point) => includesPoint(guards, point));
+  }
   keepConntrack(needs.conntrack);
   clearProgSlots(maps.progs, (point, other) => other !== half || !includesPoint(needs.points, point));
   for (const generation of generationsPresent(layout)) {
@@ -54,6 +57,7 @@ export function recover(layout: Layout, open: (layout: Layout) => PersistentMaps
     removeEverything(layout);
     return undefined;
   }
+  if (isTidy(layout, state)) return state;
   const maps = open(layout);
   try {
     tidy(layout, maps, state);
@@ -61,6 +65,11 @@ export function recover(layout: Layout, open: (layout: Layout) => PersistentMaps
     maps.close();
   }
   return state;
+}
+
+/** Whether the last apply came to its end: removing other generations' directories is the last thing it does. */
+function isTidy(layout: Layout, { generation }: GenerationState): boolean {
+  return generationsPresent(layout).every((other) => other === generation) && !existsSync(layout.undo(generation));
 }
 
 /** Puts back the kernel tables that applies changed which never switched. `inForce`: the generation whose changes stand. */
@@ -75,13 +84,13 @@ export function undoKernelTables(layout: Layout, inForce: number): void {
 
 /** Removes every object of this namespace. Filtering must have ended: the generation word is 0 or gone. */
 export function removeEverything(layout: Layout): void {
-  waitForGracePeriod();
+  if (pointsPinned(layout.stubs).length > 0) waitForGracePeriod();
   keepBridges(layout, []);
   removeLinks(layout.stubs, () => true);
-  waitForGracePeriod();
+  if (pointsPinned(layout.guards).length > 0) waitForGracePeriod();
   removeLinks(layout.guards, () => true);
   keepConntrack([]);
-  if (existsSync(layout.root)) rmSync(layout.root, { recursive: true, force: true });
+  rmSync(layout.root, { recursive: true, force: true });
 }
 
 /** Takes links off their hooks at once (a removed pin alone is dropped some time later). */
