@@ -31,7 +31,7 @@ function phasesOf(list: readonly Step[]): readonly Phase[] {
 }
 
 function differ(sets: RuleSets, list: readonly Step[], options: TwinOptions): readonly string[] {
-  return differences(...runTwins(sets, phasesOf(list), options));
+  return differences(...runTwins(sets, phasesOf(list), options), options);
 }
 
 /** How many fresh pairs of namespaces one search may use. */
@@ -80,7 +80,7 @@ export function compare(sets: RuleSets, phases: readonly Phase[], options: TwinO
   const attempts = Object.values(sets).some((text) => TIMED.test(text)) ? TIMED_ATTEMPTS : 1;
   let first: readonly string[] = [];
   for (let attempt = 0; attempt < attempts; attempt++) {
-    first = differences(...runTwins(sets, phases, options));
+    first = differences(...runTwins(sets, phases, options), options);
     if (first.length === 0) return undefined;
   }
   const head = `${options.left.label} | ${options.right.label}`;

@@ -18,7 +18,7 @@ function compareTalks(text: string, family: Family, talks: (side: Side) => unkno
       const results = [talks(left), talks(right)];
       left.settle();
       right.settle();
-      const counters = differences(left.observe([]), right.observe([]), { frames: false });
+      const counters = differences(left.observe([]), right.observe([]), { frames: 'none' });
       const [ours, theirs] = results.map((result) => JSON.stringify(result));
       return ours === theirs ? counters : [...counters, `results: ${ours} | ${theirs}`];
     });

@@ -14,7 +14,7 @@ import { savedDifferences } from '../support/saved.ts';
 import { buildTopology, type Topology, type TopologyOptions } from '../support/topology.ts';
 import { type Delivered, installWatch, type MarkTable, readWatch } from '../support/watch.ts';
 import { type CapturedFrame, openWire, type Wire } from '../support/wire.ts';
-import { withoutIdentification } from './identification.ts';
+import { withoutIdentification, withoutPorts } from './identification.ts';
 import { destinationOf, type Phase, type Stimulus } from './stimulus.ts';
 
 export interface Observation {
@@ -103,8 +103,11 @@ function observer(topology: Topology, wire: Wire, firewall: Firewall): Side['obs
 }
 
 export interface DifferencesOptions {
-  /** Compare the frames that were sent; default yes. Real sockets choose sequence numbers at random. */
-  readonly frames?: boolean;
+  /**
+   * Compare the frames that were sent: whole (default), without what source NAT chooses, or not at all, because real sockets
+   * choose sequence numbers at random.
+   */
+  readonly frames?: 'whole' | 'withoutPorts' | 'none';
 }
 
 /** How two observations differ; empty when they are equal. */
@@ -120,10 +123,12 @@ export function differences(
   for (const [hook, count] of Object.entries(left.delivered)) {
     if (right.delivered[hook] !== count) found.push(`passed ${hook}: ${count} | ${right.delivered[hook]}`);
   }
-  const print = ({ device, frame }: CapturedFrame): string =>
-    `link ${device} ${withoutIdentification(frame).toString('hex')}`;
-  const ours = options.frames === false ? [] : left.frames.map(print);
-  const theirs = options.frames === false ? [] : right.frames.map(print);
+  const clear = options.frames === 'withoutPorts' ? withoutPorts : withoutIdentification;
+  const print = (frames: readonly CapturedFrame[]): readonly string[] =>
+    options.frames === 'none'
+      ? []
+      : frames.map(({ device, frame }) => `link ${device} ${clear(frame).toString('hex')}`);
+  const [ours, theirs] = [print(left.frames), print(right.frames)];
   for (let index = 0; index < Math.max(ours.length, theirs.length); index++) {
     if (ours[index] === theirs[index]) continue;
     found.push(`frame ${index} sent: ${ours[index] ?? '(none)'} | ${theirs[index] ?? '(none)'}`);
@@ -135,7 +140,7 @@ export function differences(
   return found;
 }
 
-export interface TwinOptions extends Omit<TopologyOptions, 'name'> {
+export interface TwinOptions extends Omit<TopologyOptions, 'name'>, DifferencesOptions {
   readonly left: FirewallKind;
   readonly right: FirewallKind;
   readonly marks?: MarkTable;

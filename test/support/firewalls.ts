@@ -32,7 +32,7 @@ export const kernelFirewall: FirewallKind = {
   open: (namespace) => ({
     apply(sets) {
       for (const [family, text] of Object.entries(sets) as [Family, string][]) {
-        withNamespace(namespace, () => run(`${LEGACY[family]}-restore`, ['-c'], text, LOCK));
+        withNamespace(namespace, () => run(`${LEGACY[family]}-restore`, [], text, LOCK));
       }
     },
     save: (family) => stripComments(withNamespace(namespace, () => run(`${LEGACY[family]}-save`, ['-c'], '', LOCK))),
