@@ -42,7 +42,5 @@ function isNotPermitted(error: Error): boolean {
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const hint = 'hint' in error && typeof error.hint === 'string' && error.hint !== '' ? `\nhelp: ${error.hint}` : '';
-  const cause = error.cause === undefined ? '' : `: ${messageOf(error.cause)}`;
-  return `${error.message}${cause}${error.message.includes(hint.trim()) ? '' : hint}`;
+  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
 }
