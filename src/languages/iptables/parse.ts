@@ -29,6 +29,7 @@ export interface ParseOptions {
 export interface ParseResult {
   /** Present exactly when no diagnostic is an error. Holds all tables of the text. */
   readonly ruleset?: Ruleset;
+  /** In the order of their places. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -71,7 +72,7 @@ export function parseRuleset(source: SourceText, family: Family, options: ParseO
     start = end + 1;
   }
   if (state.open !== undefined) report.add('missing-commit', state.open.place, { table: state.open.name });
-  const diagnostics = Object.freeze([...report.found]);
+  const diagnostics = Object.freeze([...report.found].sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0)));
   if (diagnostics.some((item) => item.severity === 'error')) return { diagnostics };
   const ruleset = Object.freeze({ family, tables: Object.freeze([...state.tables.values()]) });
   return { ruleset, diagnostics };
