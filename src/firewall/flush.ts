@@ -2,18 +2,24 @@
 
 import { openPinnedMap } from '../kernel/object.ts';
 import { FAMILIES } from '../packet/netfilter.ts';
+import { FirewallError } from './failure.ts';
 import { emptyKernelTables } from './kernel-placed.ts';
 import { GENERATION_MAP, type Layout } from './layout.ts';
 import { kernelTablesOf } from './state.ts';
 import { readGeneration, readState, writeGeneration } from './store.ts';
 import { removeEverything, undoKernelTables } from './tidy.ts';
 
-/** Idempotent, and works on whatever an interrupted apply or flush left. */
+/**
+ * Idempotent, and works on whatever an interrupted apply or flush left. Trouble with the kernel's own tables does not
+ * keep the rest from going; it is thrown at the end.
+ */
 export function flush(layout: Layout): void {
   const generation = readGeneration(layout);
-  undoKernelTables(layout, generation);
   const state = generation === 0 ? undefined : readState(layout, generation);
-  for (const family of FAMILIES) emptyKernelTables(family, kernelTablesOf(state, family));
+  const troubles = [
+    trouble(() => undoKernelTables(layout, generation)),
+    ...FAMILIES.map((family) => trouble(() => emptyKernelTables(family, kernelTablesOf(state, family)))),
+  ].flatMap((error) => error ?? []);
   if (generation !== 0) {
     // One write ends filtering on all hooks; what follows only removes what no packet reaches.
     const map = openPinnedMap(layout.map(GENERATION_MAP));
@@ -24,4 +30,16 @@ export function flush(layout: Layout): void {
     }
   }
   removeEverything(layout);
+  const [first] = troubles;
+  if (first !== undefined) throw first;
+}
+
+function trouble(action: () => void): FirewallError | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    if (error instanceof FirewallError) return error;
+    throw error;
+  }
 }
