@@ -12,7 +12,6 @@ import { ChainsTooDeep, compileHook, type HookProgram, type TablePlaces } from '
 import { LOG_MAP } from './netfilter/log.ts';
 import { encodeLogRecord, LOG_RECORD_BYTES } from './netfilter/log-record.ts';
 import { initialState, STATE_BYTES } from './netfilter/stateful.ts';
-import { usageOf } from './netfilter/usage.ts';
 
 export interface CompileInput {
   /** At most one for each family and table. */
@@ -67,9 +66,7 @@ export function compileGeneration({ policies, facts }: CompileInput): CompileRes
       counters,
       counterStride,
       needs: {
-        conntrack: FAMILIES.filter((family) =>
-          policies.some((policy) => policy.family === family && usageOf(policy, policy.chains.keys()).conntrack),
-        ),
+        conntrack: FAMILIES.filter((family) => policies.some((policy) => policy.family === family && policy.conntrack)),
         log: logs.initial.length > 0,
       },
     }),

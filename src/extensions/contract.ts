@@ -76,6 +76,8 @@ interface ExtensionBase {
   /** IP protocol numbers of which one must be given with `-p`, not inverted; the kernel refuses anything else. */
   readonly protocols?: readonly number[];
   readonly tables?: readonly TableName[];
+  /** A rule with it makes the kernel track connections (nf_ct_netns_get in its checkentry), whether or not packets reach it. */
+  readonly conntrack?: true;
   readonly hooks?: readonly Hook[];
   /** Like `hooks`, where they depend on the options. */
   readonly hooksFor?: (options: OptionMap) => readonly Hook[];

@@ -234,3 +234,10 @@ describe('what cannot be run', () => {
     expect(text.slice(0, span!.start).split('\n').length).toBe(3);
   });
 });
+
+describe('connection tracking', () => {
+  test('is asked for by a rule that no packet reaches', () => {
+    expect(policyOf([':unused - [0:0]', '-A unused -m state --state NEW -j ACCEPT']).conntrack).toBe(true);
+    expect(policyOf(['-A INPUT -p tcp -j ACCEPT']).conntrack).toBe(false);
+  });
+});

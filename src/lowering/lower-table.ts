@@ -7,6 +7,7 @@
 
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { LowerContext } from '../extensions/contract.ts';
+import { findMatch } from '../extensions/registry.ts';
 import type { Family, Hook } from '../packet/netfilter.ts';
 import { isHook } from '../packet/netfilter.ts';
 import { FALSE, require } from '../policy/expr.ts';
@@ -75,8 +76,13 @@ export function lowerTable(table: Table, family: Family): LoweredTable {
     states: Object.freeze(states),
     logs: Object.freeze(logs),
     counters,
+    conntrack: table.chains.some((chain) => chain.rules.some((rule) => tracksConnections(rule, family))),
   });
   return { policy, diagnostics: Object.freeze(diagnostics) };
+}
+
+function tracksConnections(rule: Rule, family: Family): boolean {
+  return rule.matches.some((match) => findMatch(match.name, family)?.conntrack === true);
 }
 
 const NEVER = Object.freeze([require(FALSE)]);

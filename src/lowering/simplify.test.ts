@@ -60,6 +60,7 @@ function policyOf(conditions: readonly Condition[]): TablePolicy {
     states: [{ kind: 'nth', every: 2, packet: 0 }],
     logs: [],
     counters: 2,
+    conntrack: false,
   };
 }
 

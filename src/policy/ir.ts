@@ -164,6 +164,11 @@ export interface TablePolicy {
   readonly logs: readonly LogSpec[];
   /** How many counters the table has. */
   readonly counters: number;
+  /**
+   * The kernel tracks connections of this family on behalf of the table. One rule that asks for it is enough, even in a
+   * chain that no packet reaches: tracking also puts fragments together, which every hook sees.
+   */
+  readonly conntrack: boolean;
 }
 
 /** What the rest of the system must provide for a policy: derived from it, never stored with it. */

@@ -10,7 +10,6 @@ export interface Usage {
   /** Answers of REJECT rules, in order of first use. */
   readonly reject: readonly RejectWith[];
   readonly log: boolean;
-  readonly conntrack: boolean;
 }
 
 /** Usage of the given chains (indexes into the policy's list). */
@@ -27,7 +26,7 @@ export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
   }
   const needs = (what: (typeof FIELDS)[FieldName]['needs']): boolean =>
     [...fields].some((field) => FIELDS[field].needs === what);
-  return { fields, transport: needs('transport'), reject: [...reject], log, conntrack: needs('conntrack') };
+  return { fields, transport: needs('transport'), reject: [...reject], log };
 }
 
 function collectRule(rule: PolicyRule, fields: Set<FieldName>): void {

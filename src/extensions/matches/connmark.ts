@@ -8,6 +8,7 @@ import { CT_PRESENT } from './ct-state.ts';
 export const connmark: MatchExtension = {
   kind: 'match',
   name: 'connmark',
+  conntrack: true,
   summary: 'The mark of the connection.',
   notes: ['A packet without a connection does not match, `!` or not.'],
   families: ['ipv4', 'ipv6'],

@@ -57,6 +57,7 @@ const PORT_FIELDS = {
 export const conntrack: MatchExtension = {
   kind: 'match',
   name: 'conntrack',
+  conntrack: true,
   summary: 'What connection tracking knows of the connection that the packet belongs to.',
   notes: [
     'A packet without a connection is judged by `--ctstate` alone: if that holds, all other options are ignored; without `--ctstate` nothing matches it.',

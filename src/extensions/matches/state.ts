@@ -13,6 +13,7 @@ const states = wordSet(['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'UNTRACKED']
 export const state: MatchExtension = {
   kind: 'match',
   name: 'state',
+  conntrack: true,
   summary: 'The state of the connection that the packet belongs to.',
   families: ['ipv4', 'ipv6'],
   options: [{ name: 'state', value: states, syntax: 'STATE,...', invertible: true, mandatory: true }],
