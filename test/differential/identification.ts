@@ -80,7 +80,8 @@ const CHOSEN: Readonly<Record<number, readonly (readonly [from: number, to: numb
 function clearPorts(bytes: Buffer, header: number, type: number): void {
   const [at, transport] =
     type === IPV4_TYPE ? [header + 9, header + 4 * ((bytes[header] ?? 0) & 15)] : [header + 6, header + 40];
-  for (const [from, to] of CHOSEN[bytes[at] ?? 255] ?? []) bytes.fill(0, transport + from, transport + to);
+  for (const [from, to] of CHOSEN[bytes[at] ?? 255] ?? [])
+    bytes.fill(0, Math.min(bytes.length, transport + from), Math.min(bytes.length, transport + to));
   // An ICMP error quotes the packet with its ports.
   const quotes = type === IPV4_TYPE ? ICMP_ERRORS.includes(bytes[transport] ?? 0) : (bytes[transport] ?? 255) < 128;
   const inner = transport + 8;
