@@ -152,10 +152,13 @@ function readHeader(ctx: HookContext, broken: Label): void {
     loadMember(ctx, R2, R1, 'sk_buff.len'),
     sub.reg(R2, PLACE),
     jslt.imm(R2, LEAST, broken),
+    // Through a cell: the length must be exact to the verifier, and what it is made of would be from then on. The place
+    // would then differ in every round, and the loop would never be known to repeat itself.
+    stx.w(R10, STACK.valueCell, R2),
+    ldx.w(R2, R10, STACK.valueCell),
     jle.imm(R2, READ, short),
     mov.imm(R2, READ),
     at(short),
-    stx.w(R10, STACK.valueCell, R2),
     mov.reg(R1, R10),
     add.imm(R1, STACK.buffer),
     mov.reg(R3, R10),

@@ -1,10 +1,9 @@
 /** The packet's socket as xt_owner sees it: skb_to_full_sk, its inode, its file, the credentials the file was opened with. */
 
-import { add, at, ja, jeq, jne, mov } from '../../../bpf/assembly.ts';
+import { at, ja, jeq, jne, mov } from '../../../bpf/assembly.ts';
 import { R0, R1, R2 } from '../../../bpf/instruction.ts';
 import { castTo } from '../cast.ts';
 import { type HookContext, loadMember, loadSkb, loadState } from '../context.ts';
-import { makeBoolean } from './boolean.ts';
 
 const TCP_TIME_WAIT = 6;
 const TCP_NEW_SYN_RECV = 12;
@@ -47,13 +46,24 @@ function loadFile(ctx: HookContext, none: string): void {
   ctx.out.emit(loadMember(ctx, R1, R0, 'socket.file'));
 }
 
-/** 0 no socket, 1 without a file, 2 with one. */
+/** Values of socket.state. */
+const [NO_SOCKET, WITHOUT_FILE, WITH_FILE] = [0, 1, 2];
+
 export function loadSocketState(ctx: HookContext): void {
   const { out } = ctx;
   const [none, done] = [out.label('nosock'), out.label('sock')];
   loadFile(ctx, none);
-  makeBoolean(ctx);
-  out.emit(add.imm(R1, 1), ja(done), at(none), mov.imm(R1, 0), at(done));
+  // A pointer to the verifier, so it can be compared but not computed with.
+  out.emit(
+    mov.reg(R2, R1),
+    mov.imm(R1, WITHOUT_FILE),
+    jeq.imm(R2, 0, done),
+    mov.imm(R1, WITH_FILE),
+    ja(done),
+    at(none),
+    mov.imm(R1, NO_SOCKET),
+    at(done),
+  );
 }
 
 export function loadCredential(name: 'cred.fsuid' | 'cred.fsgid'): (ctx: HookContext) => void {
