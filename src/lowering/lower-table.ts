@@ -13,7 +13,7 @@ import { isHook } from '../packet/netfilter.ts';
 import { FALSE, require } from '../policy/expr.ts';
 import type { LogSpec, PolicyChain, PolicyRule, StateObject, TablePolicy } from '../policy/ir.ts';
 import { chainGraph } from '../rules/chain-graph.ts';
-import type { Table } from '../rules/model.ts';
+import type { Rule, Table } from '../rules/model.ts';
 import { lowerRule } from './lower-rule.ts';
 
 export interface LoweredTable {
