@@ -74,7 +74,7 @@ describe('evaluator and compiled programs agree', () => {
         fc.property(randomRulesetText(family, { memory: 'random' }), traffic, (text, packets) => {
           compareAll(family, text, packets);
         }),
-        { numRuns: 300 },
+        { numRuns: 200 },
       );
     });
 
@@ -88,7 +88,7 @@ describe('evaluator and compiled programs agree', () => {
             views.map(({ packet }, n) => fc.sample(held(packet), { seed: seed + n, numRuns: 1 })[0]!),
           );
         }),
-        { numRuns: 60 },
+        { numRuns: 40 },
       );
     });
   }
