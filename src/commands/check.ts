@@ -20,7 +20,9 @@ export async function run({ options, output, ...invocation }: Invocation): Promi
   if (hasErrors(diagnostics)) return EXIT.usage;
 
   if (options['print'] === true) {
-    for (const ruleset of rulesets) output.out(printRuleset(ruleset, { counters: options['counters'] === true }));
+    // What iptables-save would print after restoring the file: it lists the table that was loaded last first.
+    const order = { counters: options['counters'] === true, tables: 'newest-first' } as const;
+    for (const ruleset of rulesets) output.out(printRuleset(ruleset, order));
   }
   if (options['placement'] === true) output.out(placementTable(rulesets.flatMap(placements)));
   return EXIT.done;

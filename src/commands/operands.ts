@@ -6,6 +6,7 @@ import type { SourceText } from '../diagnostics/source.ts';
 import { parseRuleset } from '../languages/iptables/parse.ts';
 import { FAMILIES, type Family } from '../packet/netfilter.ts';
 import type { Ruleset } from '../rules/model.ts';
+import { hostAccounts } from './accounts.ts';
 import { type Invocation, UsageError } from './command.ts';
 import type { Output } from './output.ts';
 
@@ -62,7 +63,7 @@ export function requireOnePerFamily(files: readonly RuleFile[]): void {
 
 /** Parses every file and reports every fault of all of them; undefined when one of them has errors. */
 export function parseFiles(files: readonly RuleFile[], output: Output): readonly Ruleset[] | undefined {
-  const results = files.map((file) => parseRuleset(file.source, file.family));
+  const results = files.map((file) => parseRuleset(file.source, file.family, { accounts: hostAccounts }));
   report(
     results.flatMap((result) => result.diagnostics),
     output,
