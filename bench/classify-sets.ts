@@ -1,0 +1,125 @@
+/**
+ * ClassBench rule sets and traces, and larger sets made from them.
+ *
+ * A set of 10k rules becomes one of n * 10k: copy c of a rule has its addresses XORed with a constant of c, under the
+ * rule's own prefix masks, so prefixes nest within a copy as they did, and copies lie apart. Rules that have become equal to an earlier
+ * one (both addresses wide) are left out. The copies of a rule stand together, so the order between different rules
+ * is that of the original. Headers are moved the same way. The TCP flags of the sets are not used.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Rows, rowsBuilder } from '../src/classify/rows.ts';
+
+/** Beside the repository, from whose root benches and tests are run. */
+export const CLASSBENCH = join(process.cwd(), '../shared/classbench');
+
+/** Order of the dimensions: source, destination, source port, destination port, protocol. */
+export const FIVE_TUPLE_MAX = [0xffffffff, 0xffffffff, 0xffff, 0xffff, 0xff] as const;
+
+export interface Filter {
+  readonly src: number;
+  readonly srcLength: number;
+  readonly dst: number;
+  readonly dstLength: number;
+  readonly sport: readonly [number, number];
+  readonly dport: readonly [number, number];
+  /** undefined: any. */
+  readonly protocol: number | undefined;
+}
+
+export interface FilterSet {
+  readonly name: string;
+  readonly filters: readonly Filter[];
+  /** Five u32 for each header. */
+  readonly trace: Uint32Array;
+}
+
+/** Reads a set and its trace by name (`acl1_1k`). @throws when the files are missing. */
+export function readFilterSet(name: string, folder = CLASSBENCH): FilterSet {
+  const filters = readFileSync(join(folder, name), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('@'))
+    .map(parseFilter);
+  const headers = readFileSync(join(folder, `${name}_trace`), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t').slice(0, 5).map(Number));
+  return { name, filters, trace: Uint32Array.from(headers.flat()) };
+}
+
+const FILTER =
+  /^@(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)\s+(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)\s+(\d+) : (\d+)\s+(\d+) : (\d+)\s+0x([0-9a-fA-F]+)\/0x([0-9a-fA-F]+)/;
+
+function parseFilter(line: string): Filter {
+  const match = FILTER.exec(line);
+  if (match === null) throw new Error(`not a ClassBench rule: ${line}`);
+  const n = match.slice(1, 15).map(Number);
+  const srcLength = n[4]!;
+  const dstLength = n[9]!;
+  return {
+    src: (((n[0]! << 24) | (n[1]! << 16) | (n[2]! << 8) | n[3]!) & maskOf(srcLength)) >>> 0,
+    srcLength,
+    dst: (((n[5]! << 24) | (n[6]! << 16) | (n[7]! << 8) | n[8]!) & maskOf(dstLength)) >>> 0,
+    dstLength,
+    sport: [n[10]!, n[11]!],
+    dport: [n[12]!, n[13]!],
+    protocol: Number.parseInt(match[16]!, 16) === 0 ? undefined : Number.parseInt(match[15]!, 16),
+  };
+}
+
+/** The mask of a prefix length, as u32. */
+export function maskOf(length: number): number {
+  return length === 0 ? 0 : (0xffffffff << (32 - length)) >>> 0;
+}
+
+/** At least `rules` rules from copies of a set, where it has that many different ones (at most 64 copies). */
+export function enlargeSet(set: FilterSet, rules: number): FilterSet {
+  for (let copies = Math.ceil(rules / set.filters.length); ; copies++) {
+    const enlarged = copySet(set, copies);
+    if (enlarged.filters.length >= rules || copies >= 64) {
+      return { ...enlarged, filters: enlarged.filters.slice(0, rules) };
+    }
+  }
+}
+
+function copySet(set: FilterSet, copies: number): FilterSet {
+  const seen = new Set<string>();
+  const filters: Filter[] = [];
+  for (const filter of set.filters) {
+    for (let copy = 0; copy < copies; copy++) {
+      const src = ((filter.src ^ shiftOf(copy)) & maskOf(filter.srcLength)) >>> 0;
+      const dst = ((filter.dst ^ shiftOf(copy)) & maskOf(filter.dstLength)) >>> 0;
+      const moved = { ...filter, src, dst };
+      const key = Object.values(moved).join();
+      if (seen.has(key)) continue;
+      seen.add(key);
+      filters.push(moved);
+    }
+  }
+  const trace = set.trace.slice();
+  for (let i = 0; i < trace.length; i += 5) {
+    const shift = shiftOf((i / 5) % copies);
+    trace[i] = trace[i]! ^ shift;
+    trace[i + 1] = trace[i + 1]! ^ shift;
+  }
+  return { name: `${set.name}_x${copies}`, filters, trace };
+}
+
+/** Copy 0 stays; the others differ in the upper two bytes. */
+function shiftOf(copy: number): number {
+  return Math.imul(copy, 0x9e3779b1) & 0xffff0000;
+}
+
+/** The rules of a set as rows of five dimensions, one for each rule. */
+export function filterRows(set: FilterSet): Rows {
+  const builder = rowsBuilder(FIVE_TUPLE_MAX, set.filters.length);
+  set.filters.forEach((filter, index) => {
+    builder.add(index, true);
+    builder.narrow(0, filter.src, (filter.src | ~maskOf(filter.srcLength)) >>> 0);
+    builder.narrow(1, filter.dst, (filter.dst | ~maskOf(filter.dstLength)) >>> 0);
+    builder.narrow(2, ...filter.sport);
+    builder.narrow(3, ...filter.dport);
+    if (filter.protocol !== undefined) builder.narrow(4, filter.protocol, filter.protocol);
+  });
+  return builder.finish();
+}

@@ -1,0 +1,155 @@
+/**
+ * Cut trees: the space is cut into up to eight parts at a time along one dimension until a part has so few rows that they can
+ * be compared one by one. Within a part, what stands behind a final row that covers the whole part is dead and left out.
+ */
+import { emptyCut, findCut, type Region } from './cut.ts';
+import type { Rows } from './rows.ts';
+import { NOTHING, SLOT_ROWS, type SlotBuffer, takeSlots, writeInnerSlot, writeLeafSlot } from './slots.ts';
+
+export interface CutTree {
+  /** Slot of the root. */
+  readonly root: number;
+  /** Inner slots on the longest path. */
+  readonly depth: number;
+  /** Slots of the longest leaf. */
+  readonly longestLeaf: number;
+  /** Slots that were taken. */
+  readonly slots: number;
+  /** Rows in all leaves together: how often rows were copied. */
+  readonly leafRows: number;
+  /** Mean inner slots to a leaf and mean rows in it, where each row is asked for equally often. */
+  readonly meanDepth: number;
+  readonly meanLeaf: number;
+  /** The smallest row in the tree. */
+  readonly firstRow: number;
+}
+
+export interface CutTreeLimits {
+  /** Give up beyond this many slots. */
+  readonly maxSlots: number;
+  /** Inner slots on a path at most; what is left then becomes one leaf. */
+  readonly maxDepth: number;
+}
+
+export const CUT_TREE_LIMITS: CutTreeLimits = { maxSlots: 1 << 22, maxDepth: 16 };
+
+/** Lists up to this length may become a leaf of several slots when a cut would copy too much. */
+const LONG_LEAF = 4 * SLOT_ROWS;
+
+/** Builds a tree of the given rows (ascending). Undefined when it would break the limits. */
+export function buildCutTree(
+  rows: Rows,
+  list: Uint32Array,
+  buffer: SlotBuffer,
+  limits: CutTreeLimits = CUT_TREE_LIMITS,
+): CutTree | undefined {
+  const region: Region = { lo: new Uint32Array(rows.max.length), hi: rows.max.slice() };
+  const firstSlot = buffer.used;
+  // The lists of all open levels lie one behind the other in one stack.
+  let stack = new Uint32Array(Math.max(1024, list.length * 4));
+  stack.set(list);
+  const cuts = Array.from({ length: limits.maxDepth + 1 }, emptyCut);
+  const stats = { depth: 0, longestLeaf: 1, leafRows: 0, weight: 0, depthSum: 0, leafSum: 0 };
+  let failed = false;
+
+  const leaf = (slot: number, from: number, to: number, depth: number): void => {
+    const length = to - from;
+    const extra = Math.max(0, Math.ceil(length / SLOT_ROWS) - 1);
+    stats.longestLeaf = Math.max(stats.longestLeaf, extra + 1);
+    stats.depth = Math.max(stats.depth, depth);
+    stats.leafRows += length;
+    stats.weight += length;
+    stats.depthSum += length * depth;
+    stats.leafSum += length * length;
+    if (extra === 0) {
+      writeLeafSlot(buffer, slot, stack, from, to, false);
+      return;
+    }
+    // The slots of a long leaf have to lie side by side, so this one only leads to them.
+    const first = takeSlots(buffer, extra + 1);
+    writeInnerSlot(buffer, slot, 0, first, EMPTY, 0);
+    for (let i = 0; i <= extra; i++) {
+      const start = from + i * SLOT_ROWS;
+      writeLeafSlot(buffer, first + i, stack, start, Math.min(to, start + SLOT_ROWS), i < extra);
+    }
+  };
+
+  const build = (slot: number, from: number, end: number, depth: number): void => {
+    if (failed) return;
+    const to = dropDead(rows, stack, from, end, region);
+    const length = to - from;
+    if (length <= SLOT_ROWS || depth >= limits.maxDepth) {
+      leaf(slot, from, to, depth);
+      return;
+    }
+    const cut = cuts[depth]!;
+    findCut(rows, stack, from, to, region, cut);
+    const copies = cut.total / cut.sampled;
+    if (cut.dimension < 0 || (length <= LONG_LEAF && copies > 3)) {
+      leaf(slot, from, to, depth);
+      return;
+    }
+    const first = takeSlots(buffer, cut.count + 1);
+    if (buffer.used - firstSlot > limits.maxSlots) {
+      failed = true;
+      return;
+    }
+    writeInnerSlot(buffer, slot, cut.dimension, first, cut.thresholds, cut.count);
+    const { dimension, count } = cut;
+    const min = region.lo[dimension]!;
+    const max = region.hi[dimension]!;
+    const los = rows.lo[dimension]!;
+    const his = rows.hi[dimension]!;
+    for (let child = 0; child <= count; child++) {
+      const low = child === 0 ? min : cut.thresholds[child - 1]! + 1;
+      const high = child === count ? max : cut.thresholds[child]!;
+      if (to + length > stack.length) {
+        const larger = new Uint32Array(stack.length * 2);
+        larger.set(stack);
+        stack = larger;
+      }
+      let top = to;
+      for (let i = from; i < to; i++) {
+        const row = stack[i]!;
+        if (los[row]! <= high && his[row]! >= low) stack[top++] = row;
+      }
+      region.lo[dimension] = low;
+      region.hi[dimension] = high;
+      build(first + child, to, top, depth + 1);
+    }
+    region.lo[dimension] = min;
+    region.hi[dimension] = max;
+  };
+
+  const root = takeSlots(buffer, 1);
+  build(root, 0, list.length, 0);
+  if (failed) {
+    buffer.used = firstSlot;
+    return undefined;
+  }
+  return {
+    root,
+    depth: stats.depth + (stats.longestLeaf > 1 ? 1 : 0),
+    longestLeaf: stats.longestLeaf,
+    slots: buffer.used - firstSlot,
+    leafRows: stats.leafRows,
+    meanDepth: stats.depthSum / Math.max(1, stats.weight),
+    meanLeaf: stats.leafSum / Math.max(1, stats.weight),
+    firstRow: list.length === 0 ? NOTHING : list[0]!,
+  };
+}
+
+const EMPTY = new Uint32Array(0);
+
+/** The end of the list without the rows behind the first final one that covers the region. */
+function dropDead(rows: Rows, list: Uint32Array, from: number, to: number, region: Region): number {
+  const dimensions = rows.lo.length;
+  for (let i = from; i < to; i++) {
+    const row = list[i]!;
+    if (rows.final[row] === 0) continue;
+    let d = 0;
+    while (d < dimensions && rows.lo[d]![row]! <= region.lo[d]! && rows.hi[d]![row]! >= region.hi[d]!) d++;
+    if (d === dimensions) return i + 1;
+  }
+  return to;
+}
