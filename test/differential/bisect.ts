@@ -1,8 +1,7 @@
 /** From "these two differ after 2,000 packets" to the packet that does it. */
 import type { RuleSets } from '../support/firewalls.ts';
-import type { Path } from '../support/topology.ts';
 import { encodeCase } from './case.ts';
-import { describeStimulus, type Phase, type Stimulus } from './stimulus.ts';
+import { describeStimulus, type Path, type Phase, type Stimulus } from './stimulus.ts';
 import { differences, runTwins, type TwinOptions } from './twin.ts';
 
 type Step = { readonly path: Phase['path']; readonly stimulus: Stimulus };

@@ -48,12 +48,18 @@ function cleared(frame: Uint8Array, ports: boolean): Buffer {
 const ICMP = 1;
 /** Destination unreachable, source quench, redirect, time exceeded, parameter problem: they quote a packet. */
 const ICMP_ERRORS: readonly number[] = [3, 4, 5, 11, 12];
+/** The answer tells the time of day, in milliseconds. */
+const TIMESTAMP_REPLY = 14;
 
 function clearIpv4(bytes: Buffer, header: number): void {
   if (header + 20 > bytes.length) return;
   bytes.writeUInt16BE(0, header + 4);
   bytes.writeUInt16BE(0, header + 10);
   const inner = header + 4 * (bytes[header]! & 15);
+  if (bytes[header + 9] === ICMP && bytes[inner] === TIMESTAMP_REPLY) {
+    bytes.fill(0, Math.min(bytes.length, inner + 2), Math.min(bytes.length, inner + 4));
+    bytes.fill(0, Math.min(bytes.length, inner + 12));
+  }
   if (bytes[header + 9] !== ICMP || !ICMP_ERRORS.includes(bytes[inner] ?? 0) || inner + 28 > bytes.length) return;
   bytes.writeUInt16BE(0, inner + 2);
   clearIpv4(bytes, inner + 8);

@@ -1,6 +1,5 @@
 /** What is done to a device under test: frames that arrive, packets it sends itself. */
 import type { Family } from '../../src/packet/netfilter.ts';
-import type { Path } from '../support/topology.ts';
 
 export type Stimulus =
   /** A frame that arrives on link `device`. `mark` is set before the firewall sees it (needs a source address of its own). */
@@ -24,6 +23,9 @@ export interface Phase {
   readonly path: Path;
   readonly stimuli: readonly Stimulus[];
 }
+
+/** For this machine (every unicast address that frames of the phase are sent to is then its own), or for somebody else. */
+export type Path = { readonly kind: 'input' } | { readonly kind: 'forward'; readonly shift: number };
 
 export const INPUT: Path = { kind: 'input' };
 export const FORWARD: Path = { kind: 'forward', shift: 1 };

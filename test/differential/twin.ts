@@ -15,6 +15,7 @@ import { buildTopology, type Topology, type TopologyOptions } from '../support/t
 import { type Delivered, installWatch, type MarkTable, readWatch } from '../support/watch.ts';
 import { type CapturedFrame, openWire, type Wire } from '../support/wire.ts';
 import { withoutIdentification, withoutPorts } from './identification.ts';
+import { routeOf } from './route.ts';
 import { destinationOf, type Phase, type Stimulus } from './stimulus.ts';
 
 export interface Observation {
@@ -185,9 +186,11 @@ export function runTwins(
 ): readonly [left: Observation, right: Observation] {
   return withTwins(sets, { ...options, marks: options.marks ?? marksOf(phases) }, (left, right) => {
     const sent: [number[], number[]] = [[], []];
-    for (const { path, stimuli } of phases) {
-      left.topology.deliver(path);
-      right.topology.deliver(path);
+    for (const phase of phases) {
+      const { stimuli } = phase;
+      const route = routeOf(phase);
+      left.topology.deliver(route);
+      right.topology.deliver(route);
       stimuli.forEach((stimulus, index) => {
         sent[0].push(left.send(stimulus));
         sent[1].push(right.send(stimulus));

@@ -11,7 +11,13 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { withNamespace } from '../../src/kernel/namespace.ts';
+import type { Family } from '../../src/packet/netfilter.ts';
 import { ipBatch, run } from './command.ts';
+
+const FAMILY_OPTIONS = [
+  ['-4', 'ipv4'],
+  ['-6', 'ipv6'],
+] as const;
 
 export interface TopologyOptions {
   /** Prefix of the namespaces' names. */
@@ -38,19 +44,21 @@ export interface Topology {
   readonly peers: readonly string[];
   readonly devices: readonly Device[];
   /** Says what happens to packets that arrive; at first they are forwarded with a shift of 1. */
-  deliver(path: Path): void;
+  deliver(route: Route): void;
   close(): void;
 }
 
 /**
- * Where packets go that arrive on a link, whatever their destination: to this machine, or out again on the link that lies
+ * Where packets go that arrive on a link: to this machine (those for its own and the given addresses), or out again on the link that lies
  * `shift` places behind the one they came from (0: the same one).
  */
-export type Path = { readonly kind: 'input' } | { readonly kind: 'forward'; readonly shift: number };
+export type Route =
+  | { readonly kind: 'input'; readonly addresses?: Readonly<Record<Family, readonly string[]>> }
+  | { readonly kind: 'forward'; readonly shift: number };
 
 const LARGEST_MTU = 65_535;
-/** Table of policy routing in which every address is ours. */
-const ALL_LOCAL = 900;
+/** Marks the routes that make foreign addresses ours, to find them again. */
+const BORROWED = 'proto 99';
 
 /** Below /proc/sys/net. Written before any device but lo exists, so that `default` reaches all of them. */
 const SYSCTLS: Readonly<Record<string, string | number>> = {
@@ -147,17 +155,17 @@ export function buildTopology(options: TopologyOptions): Topology {
       const peer = { name: `p${link}`, index: theirs.get(namespace)?.get(`p${link}`) ?? 0, namespace };
       return { name: device, index: own.get(device) ?? 0, peer, mac: macOf(link) };
     });
-    let local = false;
     let shift = 1;
-    const deliver = (path: Path): void => {
-      const wanted = path.kind === 'input';
-      const commands = wanted === local ? [] : [`rule ${wanted ? 'add' : 'del'} pref 50 lookup ${ALL_LOCAL}`];
-      local = wanted;
-      if (path.kind === 'forward' && path.shift !== shift) {
-        commands.push(...forwardingCommands(names, 'replace', path.shift));
-        shift = path.shift;
+    const deliver = (route: Route): void => {
+      for (const [option, family] of FAMILY_OPTIONS) {
+        const commands = [`route flush table local ${BORROWED}`];
+        if (route.kind === 'input') {
+          const addresses = route.addresses?.[family] ?? [];
+          commands.push(...addresses.map((address) => `route replace local ${address} dev lo table local ${BORROWED}`));
+        } else if (route.shift !== shift) commands.push(...forwardingCommands(names, 'replace', route.shift));
+        ipBatch(commands, { namespace: name, family: option });
       }
-      for (const family of ['-4', '-6'] as const) ipBatch(commands, { namespace: name, family });
+      if (route.kind === 'forward') shift = route.shift;
     };
     return { namespace: name, peers, devices, deliver, close };
   } catch (error) {
@@ -191,8 +199,6 @@ function routingCommands(names: readonly string[], family: '-4' | '-6'): readonl
   return [
     ...halves.map((half, index) => `route add ${half} dev ${names[index]}`),
     ...names.map((device, link) => `route add default dev ${device} metric ${2000 + link}`),
-    'rule add pref 40 iif lo lookup main',
-    `route add local default dev lo table ${ALL_LOCAL}`,
     ...names.map((device, link) => `rule add pref ${100 + link} iif ${device} lookup ${1000 + link}`),
     ...forwardingCommands(names, 'add', 1),
   ];
