@@ -72,13 +72,15 @@ export function maskOf(length: number): number {
   return length === 0 ? 0 : (0xffffffff << (32 - length)) >>> 0;
 }
 
-/** At least `rules` rules from copies of a set, where it has that many different ones (at most 64 copies). */
+/** `rules` rules from copies of a set, or fewer when it has no more different ones (64 copies at most). */
 export function enlargeSet(set: FilterSet, rules: number): FilterSet {
   for (let copies = Math.ceil(rules / set.filters.length); ; copies++) {
     const enlarged = copySet(set, copies);
-    if (enlarged.filters.length >= rules || copies >= 64) {
-      return { ...enlarged, filters: enlarged.filters.slice(0, rules) };
-    }
+    const { length } = enlarged.filters;
+    if (length < rules && copies < 64) continue;
+    // What is too much is taken out evenly.
+    const filters = enlarged.filters.filter((_, i) => Math.floor((i * rules) / length) !== Math.floor(((i - 1) * rules) / length));
+    return { ...enlarged, filters: length <= rules ? enlarged.filters : filters };
   }
 }
 
@@ -96,11 +98,13 @@ function copySet(set: FilterSet, copies: number): FilterSet {
       filters.push(moved);
     }
   }
-  const trace = set.trace.slice();
-  for (let i = 0; i < trace.length; i += 5) {
-    const shift = shiftOf((i / 5) % copies);
-    trace[i] = trace[i]! ^ shift;
-    trace[i + 1] = trace[i + 1]! ^ shift;
+  const trace = new Uint32Array(set.trace.length * copies);
+  for (let copy = 0; copy < copies; copy++) {
+    trace.set(set.trace, copy * set.trace.length);
+    for (let i = copy * set.trace.length; i < (copy + 1) * set.trace.length; i += 5) {
+      trace[i] = trace[i]! ^ shiftOf(copy);
+      trace[i + 1] = trace[i + 1]! ^ shiftOf(copy);
+    }
   }
   return { name: `${set.name}_x${copies}`, filters, trace };
 }

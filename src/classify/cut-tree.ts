@@ -3,6 +3,7 @@
  * be compared one by one. Within a part, what stands behind a final row that covers the whole part is dead and left out.
  */
 import { emptyCut, findCut, type Region } from './cut.ts';
+import type { RecordTable } from './lanes.ts';
 import type { Rows } from './rows.ts';
 import { NOTHING, SLOT_ROWS, type SlotBuffer, takeSlots, writeInnerSlot, writeLeafSlot } from './slots.ts';
 
@@ -39,6 +40,7 @@ const LONG_LEAF = 4 * SLOT_ROWS;
 /** Builds a tree of the given rows (ascending). Undefined when it would break the limits. */
 export function buildCutTree(
   rows: Rows,
+  records: RecordTable,
   list: Uint32Array,
   buffer: SlotBuffer,
   limits: CutTreeLimits = CUT_TREE_LIMITS,
@@ -62,7 +64,7 @@ export function buildCutTree(
     stats.depthSum += length * depth;
     stats.leafSum += length * length;
     if (extra === 0) {
-      writeLeafSlot(buffer, slot, stack, from, to, false);
+      writeLeafSlot(buffer, slot, stack, from, to, false, records);
       return;
     }
     // The slots of a long leaf have to lie side by side, so this one only leads to them.
@@ -70,7 +72,7 @@ export function buildCutTree(
     writeInnerSlot(buffer, slot, 0, first, EMPTY, 0);
     for (let i = 0; i <= extra; i++) {
       const start = from + i * SLOT_ROWS;
-      writeLeafSlot(buffer, first + i, stack, start, Math.min(to, start + SLOT_ROWS), i < extra);
+      writeLeafSlot(buffer, first + i, stack, start, Math.min(to, start + SLOT_ROWS), i < extra, records);
     }
   };
 

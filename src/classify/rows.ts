@@ -26,7 +26,7 @@ export interface Rows {
 export interface RowsBuilder {
   /** Starts a row that contains everything; narrow it with `narrow` before the next one. Entries must not descend. */
   add(entry: number, final: boolean): void;
-  /** Intersects dimension `dimension` of the last row with lo..hi. An empty result makes the row match nothing. */
+  /** Intersects dimension `dimension` of the last row with lo..hi. A row that has become empty is left out. */
   narrow(dimension: number, lo: number, hi: number): void;
   finish(): Rows;
 }
@@ -48,8 +48,12 @@ export function rowsBuilder(max: readonly number[], expected = 64): RowsBuilder 
     bytes.set(finals);
     finals = bytes;
   };
+  const dropEmpty = (): void => {
+    if (count > 0 && max.some((_, d) => lo[d]![count - 1]! > hi[d]![count - 1]!)) count--;
+  };
   return {
     add(entry, final) {
+      dropEmpty();
       if (count > 0 && entry < entries[count - 1]!) throw new RangeError('entries must not descend');
       if (count === capacity) grow();
       for (let d = 0; d < max.length; d++) {
@@ -68,6 +72,7 @@ export function rowsBuilder(max: readonly number[], expected = 64): RowsBuilder 
       if (to < his[row]!) his[row] = to;
     },
     finish() {
+      dropEmpty();
       return Object.freeze({
         count,
         max: Uint32Array.from(max),

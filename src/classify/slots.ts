@@ -3,14 +3,23 @@
  *
  *     inner slot   word 0: first child << 7 | dimension << 2        words 1..7: ascending thresholds, unused ones 0xffffffff
  *                  next slot = first child + number of thresholds that the key's value exceeds
- *     leaf slot    word 0: 1, or 3 when the next slot belongs to it too     words 1..7: ascending rows, unused ones 0xffffffff
+ *     leaf slot    word 0: 1, or 3 when the next slot belongs to it too     word 1: slot where its records begin
+ *                  words 2..7: ascending rows, unused ones 0xffffffff
+ *     records      of a leaf slot's rows, one behind the other (see lanes.ts), up to the next whole slot
  *
  * The children of a slot lie side by side. A leaf holds every row that can be the answer in its part of the space, so
- * the first of them that contains the key (see rowMatches) is the answer.
+ * the first of them that contains the key is the answer. A record stands in every leaf that has its row: what a look-up reads
+ * last lies side by side, and near the inner slots it came through, which is worth more in cache lines and pages than the
+ * copies cost.
  */
+import type { RecordTable } from './lanes.ts';
+
 
 export const SLOT_WORDS = 8;
-export const SLOT_ROWS = 7;
+export const SLOT_BYTES = 32;
+/** Rows of a leaf slot, and where they begin. */
+export const SLOT_ROWS = 6;
+export const FIRST_ROW_WORD = 2;
 export const LEAF = 1;
 export const LEAF_CONTINUES = 2;
 export const NOTHING = 0xffffffff;
@@ -45,7 +54,12 @@ export function takeSlots(buffer: SlotBuffer, count: number): number {
   return first;
 }
 
-/** Writes one leaf slot with rows list[from..to), at most SLOT_ROWS. */
+/** Slots that the records of `count` rows take. */
+export function recordSlots(records: RecordTable, count: number): number {
+  return Math.ceil((count * records.stride) / SLOT_WORDS);
+}
+
+/** Writes one leaf slot with rows list[from..to), at most SLOT_ROWS, and takes the slots for their records. */
 export function writeLeafSlot(
   buffer: SlotBuffer,
   slot: number,
@@ -53,11 +67,19 @@ export function writeLeafSlot(
   from: number,
   to: number,
   continues: boolean,
+  records: RecordTable,
 ): void {
   const at = slot * SLOT_WORDS;
+  const first = takeSlots(buffer, recordSlots(records, to - from));
   const { words } = buffer;
   words[at] = LEAF | (continues ? LEAF_CONTINUES : 0);
-  for (let i = 0; i < SLOT_ROWS; i++) words[at + 1 + i] = from + i < to ? list[from + i]! : NOTHING;
+  words[at + 1] = first;
+  for (let i = 0; i < SLOT_ROWS; i++) words[at + FIRST_ROW_WORD + i] = from + i < to ? list[from + i]! : NOTHING;
+  const { stride } = records;
+  for (let i = from, target = first * SLOT_WORDS; i < to; i++) {
+    const source = list[i]! * stride;
+    for (let w = 0; w < stride; w++) words[target++] = records.words[source + w]!;
+  }
 }
 
 /** Writes an inner slot. */

@@ -1,6 +1,6 @@
 /** Reading slots in JavaScript: what the generated programs do, for tests, explanations and cost figures. */
 import { type Rows, rowMatches } from './rows.ts';
-import { CHILD_SHIFT, DIMENSION_SHIFT, LEAF, LEAF_CONTINUES, NOTHING, SLOT_ROWS, SLOT_WORDS } from './slots.ts';
+import { CHILD_SHIFT, DIMENSION_SHIFT, FIRST_ROW_WORD, LEAF, LEAF_CONTINUES, NOTHING, SLOT_WORDS } from './slots.ts';
 
 /** What look-ups touched, summed up. */
 export interface WalkCost {
@@ -36,7 +36,7 @@ export function searchLeaf(
   for (let slot = leaf; ; slot++) {
     const at = slot * SLOT_WORDS;
     if (cost !== undefined && slot !== leaf) cost.slots++;
-    for (let i = 1; i <= SLOT_ROWS; i++) {
+    for (let i = FIRST_ROW_WORD; i < SLOT_WORDS; i++) {
       const row = words[at + i]!;
       if (row === NOTHING || row >= best) return best;
       if (row < from) continue;

@@ -1,0 +1,127 @@
+/**
+ * Several cut trees instead of one. A row that is wide where the others are narrow would be copied into most leaves, so
+ * rows are first parted by shape: wide or not in each of the two dimensions with the most different ends. Then trees are
+ * joined again wherever that makes look-ups cheaper: one tree of everything is best when it is not too large.
+ */
+import { type Cost, treeCost } from './cost.ts';
+import { buildCutTree, CUT_TREE_LIMITS, type CutTree } from './cut-tree.ts';
+import type { RecordTable } from './lanes.ts';
+import type { Rows } from './rows.ts';
+import { type SlotBuffer, slotBuffer } from './slots.ts';
+
+export interface Forest {
+  /** By the first row of each: a look-up ends when what it has found comes before everything in the trees left. */
+  readonly trees: readonly CutTree[];
+  readonly cost: Cost;
+}
+
+interface Part {
+  readonly list: Uint32Array;
+  readonly tree: CutTree;
+  readonly slots: SlotBuffer;
+  readonly cost: Cost;
+}
+
+/** A row is wide in a dimension when more than this share of all ends lies in it. */
+const WIDE = 1 / 24;
+/** Ends looked at to tell wide from narrow. */
+const SAMPLE = 4096;
+
+/** Builds trees of the rows `list` (ascending) at the end of `buffer`. */
+export function buildForest(rows: Rows, records: RecordTable, list: Uint32Array, buffer: SlotBuffer): Forest {
+  let parts = partByShape(rows, list).map((one) => buildPart(rows, records, one, CUT_TREE_LIMITS.maxSlots)!);
+  // Joining two at a time, the cheapest result first, as long as something becomes cheaper.
+  while (parts.length > 1) {
+    let best: { readonly parts: Part[]; readonly cost: number } | undefined;
+    const now = forestCost(parts, list.length).nanoseconds;
+    for (let a = 0; a < parts.length; a++) {
+      for (let b = a + 1; b < parts.length; b++) {
+        const [one, two] = [parts[a]!, parts[b]!];
+        const limit = 4 * (one.tree.slots + two.tree.slots) + 4096;
+        const joined = buildPart(rows, records, mergeLists(one.list, two.list), limit);
+        if (joined === undefined) continue;
+        const next = [...parts.filter((part) => part !== one && part !== two), joined];
+        const cost = forestCost(next, list.length).nanoseconds;
+        if (cost < now && (best === undefined || cost < best.cost)) best = { parts: next, cost };
+      }
+    }
+    if (best === undefined) break;
+    parts = best.parts;
+  }
+  parts.sort((a, b) => a.tree.firstRow - b.tree.firstRow);
+  const cost = forestCost(parts, list.length);
+  const trees = parts.map((part) => buildCutTree(rows, records, part.list, buffer)!);
+  return { trees, cost };
+}
+
+function buildPart(rows: Rows, records: RecordTable, list: Uint32Array, maxSlots: number): Part | undefined {
+  const slots = slotBuffer(list.length);
+  const tree = buildCutTree(rows, records, list, slots, { ...CUT_TREE_LIMITS, maxSlots });
+  return tree === undefined ? undefined : { list, tree, slots, cost: treeCost(tree) };
+}
+
+/** Expected cost, if every row is as likely to be the answer: a tree is walked unless an earlier one had an answer before it. */
+function forestCost(parts: readonly Part[], rows: number): Cost {
+  const order = [...parts].sort((a, b) => a.tree.firstRow - b.tree.firstRow);
+  let nanoseconds = 0;
+  let bytes = 0;
+  order.forEach((part, i) => {
+    let before = 0;
+    for (let j = 0; j < i; j++) before += countBelow(order[j]!.list, part.tree.firstRow);
+    nanoseconds += part.cost.nanoseconds * (1 - before / Math.max(1, rows));
+    bytes += part.cost.bytes;
+  });
+  return { nanoseconds, bytes };
+}
+
+function countBelow(list: Uint32Array, row: number): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (list[middle]! < row) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function mergeLists(a: Uint32Array, b: Uint32Array): Uint32Array {
+  const out = new Uint32Array(a.length + b.length);
+  out.set(a);
+  out.set(b, a.length);
+  return out.sort();
+}
+
+function partByShape(rows: Rows, list: Uint32Array): Uint32Array[] {
+  const ends = rows.max.length === 0 ? [] : Array.from(rows.max, (_, d) => sampleEnds(rows, list, d));
+  const axes = ends.map((_, d) => d).sort((a, b) => ends[b]!.length - ends[a]!.length);
+  const chosen = axes.slice(0, 2).filter((d) => ends[d]!.length > 0);
+  const shape = new Uint8Array(list.length);
+  const sizes = new Uint32Array(4);
+  for (let i = 0; i < list.length; i++) {
+    let bits = 0;
+    chosen.forEach((d, bit) => {
+      const inside = countBelow(ends[d]!, rows.hi[d]![list[i]!]!) - countBelow(ends[d]!, rows.lo[d]![list[i]!]!);
+      if (inside > ends[d]!.length * WIDE + 2) bits |= 1 << bit;
+    });
+    shape[i] = bits;
+    sizes[bits]!++;
+  }
+  return Array.from(sizes, (_, which) => list.filter((_row, i) => shape[i] === which)).filter((part) => part.length > 0);
+}
+
+/** Distinct ends of a sample of the rows, ascending. */
+function sampleEnds(rows: Rows, list: Uint32Array, d: number): Uint32Array {
+  const count = Math.min(list.length, SAMPLE);
+  const out = new Uint32Array(2 * count);
+  let used = 0;
+  for (let i = 0; i < count; i++) {
+    const row = list[Math.floor((i * list.length) / count)]!;
+    if (rows.lo[d]![row]! > 0) out[used++] = rows.lo[d]![row]!;
+    if (rows.hi[d]![row]! < rows.max[d]!) out[used++] = rows.hi[d]![row]!;
+  }
+  const sorted = out.subarray(0, used).sort();
+  let distinct = 0;
+  for (let i = 0; i < used; i++) if (i === 0 || sorted[i] !== sorted[distinct - 1]) sorted[distinct++] = sorted[i]!;
+  return sorted.subarray(0, distinct);
+}
