@@ -24,6 +24,7 @@ export const SYSCALL_NUMBERS = {
   setsockopt: { x64: 54, arm64: 208 },
   getsockopt: { x64: 55, arm64: 209 },
   ppoll: { x64: 271, arm64: 73 },
+  ioctl: { x64: 16, arm64: 29 },
   connect: { x64: 42, arm64: 203 },
   listen: { x64: 50, arm64: 201 },
   accept4: { x64: 288, arm64: 242 },
