@@ -7,7 +7,15 @@ import type { Rows } from '../src/classify/rows.ts';
 import { createMap } from '../src/kernel/map.ts';
 import { loadProgram } from '../src/kernel/program.ts';
 import { prepareTestRun } from '../src/kernel/test-run.ts';
-import { emitForest, INDEX_MAP, keyPrologue, SLOTS_MAP, TRACE_ENTRIES, TRACE_MAP, type WalkShape } from './classify-walk.ts';
+import {
+  emitForest,
+  INDEX_MAP,
+  keyPrologue,
+  SLOTS_MAP,
+  TRACE_ENTRIES,
+  TRACE_MAP,
+  type WalkShape,
+} from './classify-walk.ts';
 
 export interface KernelFigures {
   /** Net nanoseconds per look-up. */
@@ -43,7 +51,8 @@ export function measureWalk(
   emit: (shape: WalkShape) => CodeItem[] = emitForest,
 ): KernelFigures {
   const array = { type: 'array', keySize: 4, maxEntries: 1 } as const;
-  const bytes = (source: Uint32Array): Uint8Array => new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  const bytes = (source: Uint32Array): Uint8Array =>
+    new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   const slots = new Uint32Array((shape.slots + 16) * 8);
   slots.set(words.subarray(0, shape.slots * 8));
   const maps = new Map(

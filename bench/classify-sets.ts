@@ -79,7 +79,9 @@ export function enlargeSet(set: FilterSet, rules: number): FilterSet {
     const { length } = enlarged.filters;
     if (length < rules && copies < 64) continue;
     // What is too much is taken out evenly.
-    const filters = enlarged.filters.filter((_, i) => Math.floor((i * rules) / length) !== Math.floor(((i - 1) * rules) / length));
+    const filters = enlarged.filters.filter(
+      (_, i) => Math.floor((i * rules) / length) !== Math.floor(((i - 1) * rules) / length),
+    );
     return { ...enlarged, filters: length <= rules ? enlarged.filters : filters };
   }
 }

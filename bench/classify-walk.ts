@@ -1,8 +1,26 @@
 /** The walk through slots and records as instructions: an experiment beside the code generators. */
-import { add, and, at, exit, ja, jeq, jge, jne, jset, lddw, ldx, lsh, mov, or, rsh, stx, sub } from '../src/bpf/assembly.ts';
+import {
+  add,
+  and,
+  at,
+  exit,
+  ja,
+  jeq,
+  jge,
+  jne,
+  jset,
+  lddw,
+  ldx,
+  lsh,
+  mov,
+  or,
+  rsh,
+  stx,
+  sub,
+} from '../src/bpf/assembly.ts';
 import type { CodeItem } from '../src/bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 } from '../src/bpf/instruction.ts';
-import { recordBytes, type LanePlan } from '../src/classify/lanes.ts';
+import { type LanePlan, recordBytes } from '../src/classify/lanes.ts';
 
 export const SLOTS_MAP = 'cls_slots';
 export const TRACE_MAP = 'cls_trace';
@@ -82,7 +100,13 @@ export function emitForest(shape: WalkShape): CodeItem[] {
     // The leaf: R1 is its slot.
     code.push(at(`leaf${t}`));
     if (shape.longestLeaf > 1) code.push(mov.imm(R5, shape.longestLeaf), stx.dw(R10, BEST - 8, R5), at(`chunk${t}`));
-    code.push(ldx.w(R3, R1, 4), jge.imm(R3, shape.slots, 'broken'), lsh.imm(R3, 5), lddw.mapValue(R2, SLOTS_MAP, 0), add.reg(R3, R2));
+    code.push(
+      ldx.w(R3, R1, 4),
+      jge.imm(R3, shape.slots, 'broken'),
+      lsh.imm(R3, 5),
+      lddw.mapValue(R2, SLOTS_MAP, 0),
+      add.reg(R3, R2),
+    );
     for (let i = 0; i < 6; i++) {
       code.push(ldx.w(R5, R1, 8 + 4 * i), ldx.dw(R2, R10, BEST), jge.reg(R5, R2, next));
       code.push(...containsRow(plan, i * recordBytes(plan)), jeq.reg(R4, R0, `match${t}`));

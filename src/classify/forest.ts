@@ -24,34 +24,46 @@ interface Part {
 
 /** A row is wide in a dimension when more than this share of all ends lies in it. */
 const WIDE = 1 / 24;
+/** Slots that a joined tree may have beyond twice as many as its parts. */
+const MAY_GROW = 16384;
 /** Ends looked at to tell wide from narrow. */
 const SAMPLE = 4096;
 
 /** Builds trees of the rows `list` (ascending) at the end of `buffer`. */
 export function buildForest(rows: Rows, records: RecordTable, list: Uint32Array, buffer: SlotBuffer): Forest {
   let parts = partByShape(rows, list).map((one) => buildPart(rows, records, one, CUT_TREE_LIMITS.maxSlots)!);
-  // Joining two at a time, the cheapest result first, as long as something becomes cheaper.
-  while (parts.length > 1) {
-    let best: { readonly parts: Part[]; readonly cost: number } | undefined;
-    const now = forestCost(parts, list.length).nanoseconds;
-    for (let a = 0; a < parts.length; a++) {
-      for (let b = a + 1; b < parts.length; b++) {
-        const [one, two] = [parts[a]!, parts[b]!];
-        const limit = 4 * (one.tree.slots + two.tree.slots) + 4096;
-        const joined = buildPart(rows, records, mergeLists(one.list, two.list), limit);
-        if (joined === undefined) continue;
-        const next = [...parts.filter((part) => part !== one && part !== two), joined];
-        const cost = forestCost(next, list.length).nanoseconds;
-        if (cost < now && (best === undefined || cost < best.cost)) best = { parts: next, cost };
-      }
-    }
-    if (best === undefined) break;
-    parts = best.parts;
+  // The smallest first: it is the quickest to try, and a walk of its own is worth least.
+  for (let joined: Part[] | undefined = parts; joined !== undefined; ) {
+    parts = joined;
+    joined = joinOnce(rows, records, parts, list.length);
   }
   parts.sort((a, b) => a.tree.firstRow - b.tree.firstRow);
   const cost = forestCost(parts, list.length);
   const trees = parts.map((part) => buildCutTree(rows, records, part.list, buffer)!);
   return { trees, cost };
+}
+
+/** The parts with two of them joined, if some pair makes look-ups cheaper. */
+function joinOnce(rows: Rows, records: RecordTable, parts: readonly Part[], total: number): Part[] | undefined {
+  const now = forestCost(parts, total).nanoseconds;
+  const order = [...parts].sort((a, b) => a.list.length - b.list.length);
+  for (let a = 0; a < order.length; a++) {
+    let best: Part[] | undefined;
+    let least = now;
+    for (let b = a + 1; b < order.length; b++) {
+      const [one, two] = [order[a]!, order[b]!];
+      const limit = 2 * (one.tree.slots + two.tree.slots) + MAY_GROW;
+      const joined = buildPart(rows, records, mergeLists(one.list, two.list), limit);
+      if (joined === undefined) continue;
+      const next = [...order.filter((part) => part !== one && part !== two), joined];
+      const cost = forestCost(next, total).nanoseconds;
+      if (cost >= least) continue;
+      best = next;
+      least = cost;
+    }
+    if (best !== undefined) return best;
+  }
+  return undefined;
 }
 
 function buildPart(rows: Rows, records: RecordTable, list: Uint32Array, maxSlots: number): Part | undefined {
@@ -87,9 +99,10 @@ function countBelow(list: Uint32Array, row: number): number {
 
 function mergeLists(a: Uint32Array, b: Uint32Array): Uint32Array {
   const out = new Uint32Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
-  return out.sort();
+  for (let i = 0, j = 0, at = 0; at < out.length; at++) {
+    out[at] = j >= b.length || (i < a.length && a[i]! < b[j]!) ? a[i++]! : b[j++]!;
+  }
+  return out;
 }
 
 function partByShape(rows: Rows, list: Uint32Array): Uint32Array[] {
@@ -107,7 +120,9 @@ function partByShape(rows: Rows, list: Uint32Array): Uint32Array[] {
     shape[i] = bits;
     sizes[bits]!++;
   }
-  return Array.from(sizes, (_, which) => list.filter((_row, i) => shape[i] === which)).filter((part) => part.length > 0);
+  return Array.from(sizes, (_, which) => list.filter((_row, i) => shape[i] === which)).filter(
+    (part) => part.length > 0,
+  );
 }
 
 /** Distinct ends of a sample of the rows, ascending. */

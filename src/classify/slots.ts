@@ -14,7 +14,6 @@
  */
 import type { RecordTable } from './lanes.ts';
 
-
 export const SLOT_WORDS = 8;
 export const SLOT_BYTES = 32;
 /** Rows of a leaf slot, and where they begin. */

@@ -1,0 +1,190 @@
+/**
+ * From a chain to runs of rules that a look-up can decide, and the rules between them that run one after the other.
+ *
+ * A run is a first-match list of boxes: `rows` with one entry for each rule. A look-up gives the first rule from some rule on whose
+ * box holds the packet; what is left of the rule (residual, action) then happens, and unless that ended the chain, the look-up goes on
+ * behind it.
+ */
+import { fieldMax } from '../policy/expr.ts';
+import type { FieldName } from '../policy/fields.ts';
+import type { Condition, Expr, PolicyRule, Test } from '../policy/ir.ts';
+import { type Axis, type AxisBox, axisBoxes, type Dimension, planAxis } from './dimension.ts';
+import { guardCollector } from './guards.ts';
+import { type Rows, rowsBuilder } from './rows.ts';
+import { type SplitRule, splitRule } from './split-rule.ts';
+
+export interface Run {
+  readonly kind: 'run';
+  /** Rules from..to) of the chain; entry e of `rows` is rule from + e. */
+  readonly from: number;
+  readonly to: number;
+  readonly dimensions: readonly Dimension[];
+  readonly rows: Rows;
+  /** Conditions that remain to be run once the box has matched; rules that are not named have none. */
+  readonly residual: ReadonlyMap<number, readonly Condition[]>;
+  /** Packets for which this is true take the rules one after the other. */
+  readonly broken: Expr;
+}
+
+export interface Linear {
+  readonly kind: 'linear';
+  readonly from: number;
+  readonly to: number;
+}
+
+export type Segment = Run | Linear;
+
+export interface ExtractOptions {
+  /** Fewer rules are not worth a look-up. */
+  readonly minRules: number;
+  /** Fields under masks that a look-up may ask about; tests of others stay with their rules. */
+  readonly maxAxes: number;
+  /** Boxes of one rule at most. */
+  readonly maxRowsPerRule: number;
+}
+
+export const EXTRACT_OPTIONS: ExtractOptions = { minRules: 24, maxAxes: 12, maxRowsPerRule: 64 };
+
+/** The segments of a chain in order; together they are all its rules. */
+export function extractRuns(
+  rules: readonly PolicyRule[],
+  options: ExtractOptions = EXTRACT_OPTIONS,
+): readonly Segment[] {
+  const split = rules.map(splitRule);
+  const segments: Segment[] = [];
+  let linearFrom = 0;
+  let from = 0;
+  const close = (to: number): void => {
+    if (to - from < options.minRules) return;
+    if (from > linearFrom) segments.push({ kind: 'linear', from: linearFrom, to: from });
+    segments.push(extractRun(split, from, to, options));
+    linearFrom = to;
+  };
+  split.forEach((rule, index) => {
+    // Asked of every packet and never the end of it: a look-up would stop there every time.
+    if (rule.final || rule.never || rule.box.length > 0) return;
+    close(index);
+    from = index + 1;
+  });
+  close(rules.length);
+  if (linearFrom < rules.length) segments.push({ kind: 'linear', from: linearFrom, to: rules.length });
+  return segments;
+}
+
+interface Question {
+  readonly field: FieldName;
+  readonly mask: bigint | undefined;
+  readonly boundaries: Set<bigint>;
+  uses: number;
+}
+
+function extractRun(split: readonly SplitRule[], from: number, to: number, options: ExtractOptions): Run {
+  const axes = planAxes(split, from, to, options.maxAxes);
+  const dimensions = axes.flatMap((axis) => axis.dimensions);
+  const builder = rowsBuilder(
+    dimensions.map((dimension) => dimension.max),
+    to - from,
+  );
+  const guards = guardCollector();
+  const residual = new Map<number, readonly Condition[]>();
+  const find = axisFinder(axes);
+  for (let index = from; index < to; index++) {
+    const rule = split[index]!;
+    for (const guard of rule.guards) guards.add(guard);
+    if (rule.never) continue;
+    const { parts, left } = partsOf(rule, find, options.maxRowsPerRule);
+    const rest = left.length === 0 ? rule.residual : [...left, ...rule.residual];
+    if (rest.length > 0) residual.set(index, rest);
+    addRows(builder, index - from, rule.final && rest.length === 0, parts);
+  }
+  return { kind: 'run', from, to, dimensions, rows: builder.finish(), residual, broken: guards.broken() };
+}
+
+type AxisFinder = (test: Test) => Axis | undefined;
+
+function axisFinder(axes: readonly Axis[]): AxisFinder {
+  const byField = new Map<FieldName, Axis[]>();
+  for (const axis of axes) byField.set(axis.field, [...(byField.get(axis.field) ?? []), axis]);
+  return (test) => byField.get(test.field)?.find((axis) => axis.mask === test.mask);
+}
+
+/** Every field and mask that is asked about; where there are too many, those that most rules ask about. */
+function planAxes(split: readonly SplitRule[], from: number, to: number, maxAxes: number): readonly Axis[] {
+  const questions = new Map<FieldName, Question[]>();
+  for (let index = from; index < to; index++) {
+    for (const test of split[index]!.box) collect(questions, test);
+  }
+  const kept = Array.from(questions.values())
+    .flat()
+    .sort((a, b) => b.uses - a.uses)
+    .slice(0, maxAxes);
+  const axes: Axis[] = [];
+  let first = 0;
+  for (const { field, mask, boundaries } of kept) {
+    const sorted = [...boundaries].sort((a, b) => (a < b ? -1 : 1));
+    const axis = planAxis(field, mask, sorted, first);
+    axes.push(axis);
+    first += axis.dimensions.length;
+  }
+  return axes;
+}
+
+function collect(questions: Map<FieldName, Question[]>, test: Test): void {
+  let ofField = questions.get(test.field);
+  if (ofField === undefined) {
+    ofField = [];
+    questions.set(test.field, ofField);
+  }
+  let question = ofField.find((other) => other.mask === test.mask);
+  if (question === undefined) {
+    question = { field: test.field, mask: test.mask, boundaries: new Set(), uses: 0 };
+    ofField.push(question);
+  }
+  question.uses++;
+  // Many boundaries are all alike: from here on only their number matters.
+  if (question.boundaries.size > 64) return;
+  for (const { min, max } of test.ranges) {
+    if (min > 0n) question.boundaries.add(min - 1n);
+    if (max < (test.mask ?? fieldMax(test.field))) question.boundaries.add(max);
+  }
+}
+
+interface Part {
+  readonly axis: Axis;
+  readonly boxes: readonly AxisBox[];
+}
+
+/** The boxes of each test; tests without an axis, or with too many boxes, are left to the rule itself. */
+function partsOf(
+  rule: SplitRule,
+  find: AxisFinder,
+  maxRows: number,
+): { readonly parts: readonly Part[]; readonly left: readonly Condition[] } {
+  const parts: Part[] = [];
+  const left: Condition[] = [];
+  let rows = 1;
+  for (const test of rule.box) {
+    const axis = find(test);
+    const boxes = axis === undefined ? [] : test.ranges.flatMap((range) => axisBoxes(axis, range));
+    if (axis === undefined || rows * boxes.length > maxRows) {
+      left.push({ kind: 'require', expr: test });
+      continue;
+    }
+    rows *= boxes.length;
+    parts.push({ axis, boxes });
+  }
+  return { parts, left };
+}
+
+function addRows(builder: ReturnType<typeof rowsBuilder>, entry: number, final: boolean, parts: readonly Part[]): void {
+  const combinations = parts.reduce((product, part) => product * part.boxes.length, 1);
+  for (let which = 0; which < combinations; which++) {
+    builder.add(entry, final);
+    let rest = which;
+    for (const { axis, boxes } of parts) {
+      const box = boxes[rest % boxes.length]!;
+      rest = Math.floor(rest / boxes.length);
+      for (let d = 0; d < box.length; d++) builder.narrow(axis.first + d, box[d]![0], box[d]![1]);
+    }
+  }
+}
