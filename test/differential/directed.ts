@@ -1,10 +1,10 @@
 /** Packets made for a policy (test/generate) as things that can be done to a real device. */
-import type { Hook } from '../../src/packet/netfilter.ts';
+import type { Family, Hook } from '../../src/packet/netfilter.ts';
 import type { TablePolicy } from '../../src/policy/ir.ts';
 import type { PacketView } from '../../src/policy/packet-view.ts';
 import { packetsFor } from '../generate/index.ts';
 import { macOf } from '../support/topology.ts';
-import { frameAround, INPUT, type Phase, type Stimulus } from './stimulus.ts';
+import { destinationOf, FORWARD, frameAround, INPUT, type Phase, type Stimulus } from './stimulus.ts';
 
 const BROADCAST = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
 const MULTICAST = Uint8Array.of(0x01, 0x00, 0x5e, 0x00, 0x00, 0x01);
@@ -46,11 +46,26 @@ export function phasesFor(wanted: readonly Wanted[], devices: readonly string[])
   }
   return [
     { path: INPUT, stimuli: input },
-    { path: INPUT, stimuli: local },
+    // Not while foreign addresses are ours: see isOwn.
+    { path: FORWARD, stimuli: local },
     ...[...forward]
       .sort(([a], [b]) => a - b)
       .map(([shift, stimuli]): Phase => ({ path: { kind: 'forward', shift }, stimuli })),
   ].filter(({ stimuli }) => stimuli.length > 0);
+}
+
+/**
+ * A packet to ourselves. A socket bound to a device sends even that out, and then the packet's route says one thing about its
+ * destination and the address tables, which addrtype asks, another.
+ */
+function isOwn(packet: Uint8Array, family: Family): boolean {
+  const destination = destinationOf(family, packet);
+  if (destination === undefined) return false;
+  if (family === 'ipv4') return destination[0] === 127 || (destination[0] === 10 && destination[1] === 200);
+  return (
+    destination.every((byte, at) => byte === (at === 15 ? 1 : 0)) ||
+    (destination[0] === 0xfd && destination[1] === 0xbf)
+  );
 }
 
 function localStimulus(packet: PacketView, device: number | undefined): Stimulus {
@@ -62,7 +77,7 @@ function localStimulus(packet: PacketView, device: number | undefined): Stimulus
     packet: bytes,
     ...(mark === 0 ? {} : { mark }),
     ...(owner === undefined ? {} : { uid: owner.uid, gid: owner.gid }),
-    ...(device === undefined ? {} : { device }),
+    ...(device === undefined || isOwn(bytes, family) ? {} : { device }),
   };
 }
 

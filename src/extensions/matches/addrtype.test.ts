@@ -46,6 +46,14 @@ describe('conditions for IPv4', () => {
     expect(lowers(addrtype, given)[0]).toMatch(why);
   });
 
+  it('know that 0.0.0.0 is a broadcast address, though its route is local', () => {
+    const sent = { reachableFrom: ['OUTPUT'] } as const;
+    expect(lowers(addrtype, '--dst-type LOCAL', sent)[0]).toBe(
+      'require (ip.daddr = 1-0xffffffff and route.dstType = 2)',
+    );
+    expect(lowers(addrtype, '--dst-type BROADCAST', sent)[0]).toBe('require (ip.daddr = 0 or route.dstType = 3)');
+  });
+
   it('need a route', () => {
     const early = { table: 'raw', reachableFrom: ['PREROUTING', 'OUTPUT'] } as const;
     expect(lowers(addrtype, '--dst-type LOCAL', early)[0]).toMatch(/^cannot: at PREROUTING the packet has no route/);

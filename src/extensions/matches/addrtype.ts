@@ -1,7 +1,7 @@
 import { HOOKS } from '../../packet/netfilter.ts';
 import { conditions, require } from '../../policy/expr.ts';
 import type { Condition } from '../../policy/ir.ts';
-import type { MatchExtension, OptionMap, RuleContext } from '../contract.ts';
+import type { LowerContext, MatchExtension, OptionMap } from '../contract.ts';
 import { cannot, given, lowered, refuse, requireOneOf } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { wordSet } from '../values/word-set.ts';
@@ -64,10 +64,10 @@ function typeTest(
   name: 'src-type' | 'dst-type',
   members: readonly string[],
   invert: boolean,
-  ctx: RuleContext,
+  ctx: LowerContext,
 ): TypeTest {
   if (ctx.family === 'ipv6') return typeV6(name === 'src-type' ? 'ip6.saddr' : 'ip6.daddr', members, invert);
-  if (name === 'dst-type') return typeOfDestinationV4(members, invert);
+  if (name === 'dst-type') return typeOfDestinationV4(members, invert, ctx.reachableFrom.includes('OUTPUT'));
   return { why: 'the type of a source address needs a look-up in the routing table, which a netfilter program lacks' };
 }
 
