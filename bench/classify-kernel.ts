@@ -1,20 +1,19 @@
 /** Look-ups in the kernel (BPF_PROG_TEST_RUN) with headers that do not repeat: net of a program that only takes the header. */
 import { exit, mov } from '../src/bpf/assembly.ts';
 import { buildProgram } from '../src/bpf/builder.ts';
-import type { CodeItem } from '../src/bpf/code.ts';
 import { R0 } from '../src/bpf/instruction.ts';
-import type { Rows } from '../src/classify/rows.ts';
+import { type Classifier, lookup } from '../src/classify/classifier.ts';
 import { createMap } from '../src/kernel/map.ts';
 import { loadProgram } from '../src/kernel/program.ts';
 import { prepareTestRun } from '../src/kernel/test-run.ts';
 import {
-  emitForest,
+  emitClassifier,
   INDEX_MAP,
   keyPrologue,
+  placeParts,
   SLOTS_MAP,
   TRACE_ENTRIES,
   TRACE_MAP,
-  type WalkShape,
 } from './classify-walk.ts';
 
 export interface KernelFigures {
@@ -41,30 +40,29 @@ export function traceBytes(trace: Uint32Array): Uint8Array {
   return out;
 }
 
-/** Runs the walk over the slots. `expected`: the row of trace entry i; every answer of the first entries is compared. */
-export function measureWalk(
-  words: Uint32Array,
-  shape: WalkShape,
-  rows: Rows,
-  trace: Uint32Array,
-  expected: (header: number) => number,
-  emit: (shape: WalkShape) => CodeItem[] = emitForest,
-): KernelFigures {
+/** Looks the trace up in the kernel. Every answer of the first headers is compared with `lookup`. */
+export function measureLookups(classifier: Classifier, trace: Uint32Array): KernelFigures {
   const array = { type: 'array', keySize: 4, maxEntries: 1 } as const;
-  const bytes = (source: Uint32Array): Uint8Array =>
-    new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  const slots = new Uint32Array((shape.slots + 16) * 8);
-  slots.set(words.subarray(0, shape.slots * 8));
+  const { parts, words } = placeParts(classifier.parts);
+  // A record of the last slot may be read beyond the end.
+  const slots = new Uint8Array(words.byteLength + 1024);
+  slots.set(new Uint8Array(words.buffer));
   const maps = new Map(
     [
-      { ...array, name: SLOTS_MAP, valueSize: slots.byteLength, initial: bytes(slots) },
+      { ...array, name: SLOTS_MAP, valueSize: slots.byteLength, initial: slots },
       { ...array, name: TRACE_MAP, valueSize: TRACE_ENTRIES * 16, initial: traceBytes(trace) },
       { ...array, name: INDEX_MAP, valueSize: 8 },
     ].map((spec) => [spec.name, createMap(spec)]),
   );
-  const prologue = keyPrologue(shape.plan);
+  const prologue = keyPrologue(classifier.plan);
   const start = performance.now();
-  const walk = loadProgram(buildProgram('cls_walk', 'socket_filter', [...prologue, ...emit(shape)]), maps);
+  const walk = loadProgram(
+    buildProgram('cls_walk', 'socket_filter', [
+      ...prologue,
+      ...emitClassifier(classifier.plan, parts, classifier.rows.count),
+    ]),
+    maps,
+  );
   const loadMs = performance.now() - start;
   const empty = loadProgram(buildProgram('cls_empty', 'socket_filter', [...prologue, mov.imm(R0, 0), exit()]), maps);
   try {
@@ -74,8 +72,10 @@ export function measureWalk(
     maps.get(INDEX_MAP)!.writeValue(new Uint8Array(8));
     for (let i = 0; i < 3000; i++) {
       const { retval } = once();
-      const want = expected((i * 7919) % headers);
-      if (retval !== (want < 0 ? rows.count : want)) throw new Error(`header ${i}: row ${retval}, expected ${want}`);
+      const header = ((i * 7919) % headers) * 5;
+      const want = lookup(classifier, trace.subarray(header, header + 5));
+      if (retval !== (want < 0 ? classifier.rows.count : want))
+        throw new Error(`header ${i}: row ${retval}, expected ${want}`);
     }
     const repeat = TRACE_ENTRIES;
     const runWalk = prepareTestRun(walk, { data, repeat });

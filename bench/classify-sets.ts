@@ -129,3 +129,17 @@ export function filterRows(set: FilterSet): Rows {
   });
   return builder.finish();
 }
+
+/** Single source addresses without any order, `-s ADDRESS -j DROP`; the trace hits them all, and some others. */
+export function sourceSet(count: number): FilterSet {
+  const address = (i: number): number => (Math.imul(i + 1, 0x9e3779b1) ^ 0x5bd1e995) >>> 0;
+  const any = { dst: 0, dstLength: 0, sport: [0, 0xffff], dport: [0, 0xffff], protocol: undefined } as const;
+  const filters = Array.from({ length: count }, (_, i): Filter => ({ src: address(i), srcLength: 32, ...any }));
+  const headers = 1 << 16;
+  const trace = new Uint32Array(headers * 5);
+  for (let i = 0; i < headers; i++) {
+    const which = Math.floor((((i * 40503) % headers) / headers) * count * 1.1);
+    trace.set([address(which), address(i), 1024 + (i & 0x3fff), 80, 6], i * 5);
+  }
+  return { name: `source_${count}`, filters, trace };
+}

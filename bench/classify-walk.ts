@@ -7,20 +7,27 @@ import {
   ja,
   jeq,
   jge,
+  jgt,
+  jle,
   jne,
   jset,
   lddw,
   ldx,
   lsh,
   mov,
+  mul,
   or,
   rsh,
   stx,
   sub,
+  xor,
 } from '../src/bpf/assembly.ts';
 import type { CodeItem } from '../src/bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 } from '../src/bpf/instruction.ts';
+import { HASH_FINAL } from '../src/classify/hash.ts';
 import { type LanePlan, recordBytes } from '../src/classify/lanes.ts';
+import type { Part } from '../src/classify/part.ts';
+import { CHILD_SHIFT, LEAF, LEAF_CONTINUES, SLOT_BYTES, SLOT_ROWS, SLOT_WORDS } from '../src/classify/slots.ts';
 
 export const SLOTS_MAP = 'cls_slots';
 export const TRACE_MAP = 'cls_trace';
@@ -30,13 +37,27 @@ export const TRACE_ENTRIES = 1 << 16;
 /** Stack: u32 key, then what does not fit in registers. */
 const KEY = -64;
 const BEST = -72;
+const LEAF_SLOTS = -80;
+/** Eight dimensions: the byte offset of one in the key. */
+const KEY_MASK = 0x1c;
 
-export interface WalkShape {
-  readonly plan: LanePlan;
-  readonly roots: readonly { readonly root: number; readonly firstRow: number; readonly depth: number }[];
-  readonly slots: number;
-  readonly rows: number;
-  readonly longestLeaf: number;
+/** Where a part's slots begin in the map's value. */
+export type PlacedPart = Part & { readonly base: number };
+
+/** The parts one behind the other. */
+export function placeParts(parts: readonly Part[]): {
+  readonly parts: readonly PlacedPart[];
+  readonly words: Uint32Array;
+} {
+  const placed: PlacedPart[] = [];
+  let base = 0;
+  for (const part of parts) {
+    placed.push({ ...part, base });
+    base += part.slots;
+  }
+  const words = new Uint32Array(base * SLOT_WORDS);
+  for (const part of placed) words.set(part.words.subarray(0, part.slots * SLOT_WORDS), part.base * SLOT_WORDS);
+  return { parts: placed, words };
 }
 
 /** Takes the next header of the trace to the stack, and K, K | H of two words to R6..R9. */
@@ -72,53 +93,67 @@ export function keyPrologue(plan: LanePlan): CodeItem[] {
   return code;
 }
 
-/** All trees one after the other; ends with the best row (or `rows`) in R0. */
-export function emitForest(shape: WalkShape): CodeItem[] {
-  const { plan } = shape;
-  const code: CodeItem[] = [mov.imm(R1, shape.rows), stx.dw(R10, BEST, R1)];
-  shape.roots.forEach(({ root, firstRow, depth }, t) => {
-    const next = `next${t}`;
-    if (t > 0) code.push(ldx.dw(R1, R10, BEST), mov.imm(R2, firstRow), jge.reg(R2, R1, next));
-    code.push(mov.imm(R0, root), mov.imm(R5, depth + 1));
-    code.push(
-      at(`level${t}`),
-      jge.imm(R0, shape.slots, 'broken'),
-      lsh.imm(R0, 5),
-      lddw.mapValue(R1, SLOTS_MAP, 0),
-      add.reg(R1, R0),
-      ldx.w(R2, R1, 0),
-      jset.imm(R2, 1, `leaf${t}`),
-      mov.reg(R3, R2),
-      and.imm(R3, 0x1c),
-      mov.reg(R4, R10),
-      add.reg(R4, R3),
-      ldx.w(R4, R4, KEY),
-      rsh.imm(R2, 7),
-    );
-    for (let i = 1; i <= 7; i++) code.push(ldx.w(R3, R1, 4 * i), sub.reg(R3, R4), rsh.imm(R3, 63), add.reg(R2, R3));
-    code.push(mov.reg(R0, R2), add.imm(R5, -1), jne.imm(R5, 0, `level${t}`), ja('broken'));
-    // The leaf: R1 is its slot.
-    code.push(at(`leaf${t}`));
-    if (shape.longestLeaf > 1) code.push(mov.imm(R5, shape.longestLeaf), stx.dw(R10, BEST - 8, R5), at(`chunk${t}`));
-    code.push(
-      ldx.w(R3, R1, 4),
-      jge.imm(R3, shape.slots, 'broken'),
-      lsh.imm(R3, 5),
-      lddw.mapValue(R2, SLOTS_MAP, 0),
-      add.reg(R3, R2),
-    );
-    for (let i = 0; i < 6; i++) {
-      code.push(ldx.w(R5, R1, 8 + 4 * i), ldx.dw(R2, R10, BEST), jge.reg(R5, R2, next));
-      code.push(...containsRow(plan, i * recordBytes(plan)), jeq.reg(R4, R0, `match${t}`));
-    }
-    if (shape.longestLeaf > 1) {
-      code.push(ldx.w(R2, R1, 0), and.imm(R2, 2), jeq.imm(R2, 0, next), add.imm(R1, 32));
-      code.push(ldx.dw(R2, R10, BEST - 8), add.imm(R2, -1), stx.dw(R10, BEST - 8, R2), jne.imm(R2, 0, `chunk${t}`));
-    }
-    code.push(ja(next));
-    code.push(at(`match${t}`), stx.dw(R10, BEST, R5), at(next));
+/** All parts one after the other; ends with the best row (or `rows`) in R0. */
+export function emitClassifier(plan: LanePlan, parts: readonly PlacedPart[], rows: number): CodeItem[] {
+  const code: CodeItem[] = [mov.imm(R1, rows), stx.dw(R10, BEST, R1)];
+  parts.forEach((part, number) => {
+    const next = `next${number}`;
+    // Nothing here comes before what has been found.
+    if (number > 0) code.push(ldx.dw(R1, R10, BEST), jle.imm(R1, part.firstRow, next));
+    code.push(...emitRoot(part), ...emitPath(part, number), ...emitLeaf(plan, part, number), at(next));
   });
   code.push(ldx.dw(R0, R10, BEST), exit(), at('broken'), mov.imm(R0, -1), exit());
+  return code;
+}
+
+/** R0: the slot to begin at. */
+function emitRoot(part: PlacedPart): CodeItem[] {
+  const { hash } = part;
+  if (hash === undefined) return [mov.imm(R0, 0)];
+  const code: CodeItem[] = [mov.imm(R0, 0)];
+  hash.dimensions.forEach((d, i) => {
+    code.push(ldx.w(R1, R10, KEY + 4 * d), mul.imm32(R1, hash.multipliers[i]!), add.reg32(R0, R1));
+  });
+  code.push(mov.reg32(R1, R0), rsh.imm32(R1, 16), xor.reg32(R0, R1));
+  code.push(mul.imm32(R0, HASH_FINAL), rsh.imm32(R0, 32 - hash.bits));
+  return code;
+}
+
+/** From slot R0 to a leaf, whose address is then in R1. */
+function emitPath(part: PlacedPart, number: number): CodeItem[] {
+  const code: CodeItem[] = [mov.imm(R5, part.depth + 1), at(`level${number}`)];
+  code.push(jge.imm(R0, part.slots, 'broken'), lsh.imm(R0, 5), lddw.mapValue(R1, SLOTS_MAP, part.base * SLOT_BYTES));
+  code.push(add.reg(R1, R0), ldx.w(R2, R1, 0), jset.imm(R2, LEAF, `leaf${number}`));
+  code.push(mov.reg(R3, R2), and.imm(R3, KEY_MASK), mov.reg(R4, R10), add.reg(R4, R3), ldx.w(R4, R4, KEY));
+  code.push(rsh.imm(R2, CHILD_SHIFT));
+  for (let i = 1; i <= 7; i++) code.push(ldx.w(R3, R1, 4 * i), sub.reg(R3, R4), rsh.imm(R3, 63), add.reg(R2, R3));
+  code.push(mov.reg(R0, R2), add.imm(R5, -1), jne.imm(R5, 0, `level${number}`), ja('broken'), at(`leaf${number}`));
+  return code;
+}
+
+/** Compares the rows of the leaf at R1, and leaves the first that matches in BEST. */
+function emitLeaf(plan: LanePlan, part: PlacedPart, number: number): CodeItem[] {
+  const next = `next${number}`;
+  const long = part.longestLeaf > 1;
+  const code: CodeItem[] = [];
+  if (long) code.push(mov.imm(R5, part.longestLeaf), stx.dw(R10, LEAF_SLOTS, R5), at(`chunk${number}`));
+  // A leaf without rows may point right behind the part.
+  code.push(ldx.w(R3, R1, 4), jgt.imm(R3, part.slots, 'broken'), lsh.imm(R3, 5));
+  code.push(lddw.mapValue(R2, SLOTS_MAP, part.base * SLOT_BYTES), add.reg(R3, R2));
+  for (let i = 0; i < SLOT_ROWS; i++) {
+    code.push(ldx.w(R5, R1, 8 + 4 * i), ldx.dw(R2, R10, BEST), jge.reg(R5, R2, next));
+    code.push(...containsRow(plan, i * recordBytes(plan)), jeq.reg(R4, R0, `match${number}`));
+  }
+  if (long) {
+    code.push(ldx.w(R2, R1, 0), and.imm(R2, LEAF_CONTINUES), jeq.imm(R2, 0, next), add.imm(R1, SLOT_BYTES));
+    code.push(
+      ldx.dw(R2, R10, LEAF_SLOTS),
+      add.imm(R2, -1),
+      stx.dw(R10, LEAF_SLOTS, R2),
+      jne.imm(R2, 0, `chunk${number}`),
+    );
+  }
+  code.push(ja(next), at(`match${number}`), stx.dw(R10, BEST, R5));
   return code;
 }
 

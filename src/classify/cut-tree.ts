@@ -5,24 +5,20 @@
 import { emptyCut, findCut, type Region } from './cut.ts';
 import type { RecordTable } from './lanes.ts';
 import type { Rows } from './rows.ts';
-import { NOTHING, SLOT_ROWS, type SlotBuffer, takeSlots, writeInnerSlot, writeLeafSlot } from './slots.ts';
+import { SLOT_ROWS, type SlotBuffer, takeSlots, writeInnerSlot, writeLeafSlot } from './slots.ts';
 
 export interface CutTree {
-  /** Slot of the root. */
-  readonly root: number;
   /** Inner slots on the longest path. */
   readonly depth: number;
   /** Slots of the longest leaf. */
   readonly longestLeaf: number;
-  /** Slots that were taken. */
+  /** Slots that it takes, root included. */
   readonly slots: number;
   /** Rows in all leaves together: how often rows were copied. */
   readonly leafRows: number;
   /** Mean inner slots to a leaf and mean rows in it, where each row is asked for equally often. */
   readonly meanDepth: number;
   readonly meanLeaf: number;
-  /** The smallest row in the tree. */
-  readonly firstRow: number;
 }
 
 export interface CutTreeLimits {
@@ -37,18 +33,25 @@ export const CUT_TREE_LIMITS: CutTreeLimits = { maxSlots: 1 << 22, maxDepth: 16 
 /** Lists up to this length may become a leaf of several slots when a cut would copy too much. */
 const LONG_LEAF = 4 * SLOT_ROWS;
 
-/** Builds a tree of the given rows (ascending). Undefined when it would break the limits. */
+/** Builds a tree of the given rows (ascending) below slot `root`, which has been taken already. Undefined when it would break the limits. */
 export function buildCutTree(
   rows: Rows,
   records: RecordTable,
   list: Uint32Array,
   buffer: SlotBuffer,
+  root: number,
   limits: CutTreeLimits = CUT_TREE_LIMITS,
 ): CutTree | undefined {
+  if (list.length <= SLOT_ROWS) {
+    const before = buffer.used;
+    writeLeafSlot(buffer, root, list, 0, list.length, false, records);
+    const slots = buffer.used - before + 1;
+    return { depth: 0, longestLeaf: 1, slots, leafRows: list.length, meanDepth: 0, meanLeaf: list.length };
+  }
   const region: Region = { lo: new Uint32Array(rows.max.length), hi: rows.max.slice() };
   const firstSlot = buffer.used;
   // The lists of all open levels lie one behind the other in one stack.
-  let stack = new Uint32Array(Math.max(1024, list.length * 4));
+  let stack = new Uint32Array(Math.max(64, list.length * 4));
   stack.set(list);
   const cuts = Array.from({ length: limits.maxDepth + 1 }, emptyCut);
   const stats = { depth: 0, longestLeaf: 1, leafRows: 0, weight: 0, depthSum: 0, leafSum: 0 };
@@ -105,7 +108,7 @@ export function buildCutTree(
     for (let child = 0; child <= count; child++) {
       const low = child === 0 ? min : cut.thresholds[child - 1]! + 1;
       const high = child === count ? max : cut.thresholds[child]!;
-      if (to + length > stack.length) {
+      while (to + length > stack.length) {
         const larger = new Uint32Array(stack.length * 2);
         larger.set(stack);
         stack = larger;
@@ -123,21 +126,18 @@ export function buildCutTree(
     region.hi[dimension] = max;
   };
 
-  const root = takeSlots(buffer, 1);
   build(root, 0, list.length, 0);
   if (failed) {
     buffer.used = firstSlot;
     return undefined;
   }
   return {
-    root,
     depth: stats.depth + (stats.longestLeaf > 1 ? 1 : 0),
     longestLeaf: stats.longestLeaf,
-    slots: buffer.used - firstSlot,
+    slots: buffer.used - firstSlot + 1,
     leafRows: stats.leafRows,
     meanDepth: stats.depthSum / Math.max(1, stats.weight),
     meanLeaf: stats.leafSum / Math.max(1, stats.weight),
-    firstRow: list.length === 0 ? NOTHING : list[0]!,
   };
 }
 

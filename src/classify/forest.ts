@@ -3,24 +3,10 @@
  * rows are first parted by shape: wide or not in each of the two dimensions with the most different ends. Then trees are
  * joined again wherever that makes look-ups cheaper: one tree of everything is best when it is not too large.
  */
-import { type Cost, treeCost } from './cost.ts';
-import { buildCutTree, CUT_TREE_LIMITS, type CutTree } from './cut-tree.ts';
 import type { RecordTable } from './lanes.ts';
+import { type Part, treePart } from './part.ts';
+import { countBelow, partsCost } from './parts-cost.ts';
 import type { Rows } from './rows.ts';
-import { type SlotBuffer, slotBuffer } from './slots.ts';
-
-export interface Forest {
-  /** By the first row of each: a look-up ends when what it has found comes before everything in the trees left. */
-  readonly trees: readonly CutTree[];
-  readonly cost: Cost;
-}
-
-interface Part {
-  readonly list: Uint32Array;
-  readonly tree: CutTree;
-  readonly slots: SlotBuffer;
-  readonly cost: Cost;
-}
 
 /** A row is wide in a dimension when more than this share of all ends lies in it. */
 const WIDE = 1 / 24;
@@ -29,34 +15,31 @@ const MAY_GROW = 16384;
 /** Ends looked at to tell wide from narrow. */
 const SAMPLE = 4096;
 
-/** Builds trees of the rows `list` (ascending) at the end of `buffer`. */
-export function buildForest(rows: Rows, records: RecordTable, list: Uint32Array, buffer: SlotBuffer): Forest {
-  let parts = partByShape(rows, list).map((one) => buildPart(rows, records, one, CUT_TREE_LIMITS.maxSlots)!);
+/** Trees of the rows `list` (ascending). */
+export function buildForest(rows: Rows, records: RecordTable, list: Uint32Array): readonly Part[] {
+  let parts = partByShape(rows, list).map((one) => treePart(rows, records, one)!);
   // The smallest first: it is the quickest to try, and a walk of its own is worth least.
   for (let joined: Part[] | undefined = parts; joined !== undefined; ) {
     parts = joined;
     joined = joinOnce(rows, records, parts, list.length);
   }
-  parts.sort((a, b) => a.tree.firstRow - b.tree.firstRow);
-  const cost = forestCost(parts, list.length);
-  const trees = parts.map((part) => buildCutTree(rows, records, part.list, buffer)!);
-  return { trees, cost };
+  return parts;
 }
 
 /** The parts with two of them joined, if some pair makes look-ups cheaper. */
 function joinOnce(rows: Rows, records: RecordTable, parts: readonly Part[], total: number): Part[] | undefined {
-  const now = forestCost(parts, total).nanoseconds;
+  const now = partsCost(parts, total).nanoseconds;
   const order = [...parts].sort((a, b) => a.list.length - b.list.length);
   for (let a = 0; a < order.length; a++) {
     let best: Part[] | undefined;
     let least = now;
     for (let b = a + 1; b < order.length; b++) {
       const [one, two] = [order[a]!, order[b]!];
-      const limit = 2 * (one.tree.slots + two.tree.slots) + MAY_GROW;
-      const joined = buildPart(rows, records, mergeLists(one.list, two.list), limit);
+      const limit = 2 * (one.slots + two.slots) + MAY_GROW;
+      const joined = treePart(rows, records, mergeLists(one.list, two.list), limit);
       if (joined === undefined) continue;
       const next = [...order.filter((part) => part !== one && part !== two), joined];
-      const cost = forestCost(next, total).nanoseconds;
+      const cost = partsCost(next, total).nanoseconds;
       if (cost >= least) continue;
       best = next;
       least = cost;
@@ -64,37 +47,6 @@ function joinOnce(rows: Rows, records: RecordTable, parts: readonly Part[], tota
     if (best !== undefined) return best;
   }
   return undefined;
-}
-
-function buildPart(rows: Rows, records: RecordTable, list: Uint32Array, maxSlots: number): Part | undefined {
-  const slots = slotBuffer(list.length);
-  const tree = buildCutTree(rows, records, list, slots, { ...CUT_TREE_LIMITS, maxSlots });
-  return tree === undefined ? undefined : { list, tree, slots, cost: treeCost(tree) };
-}
-
-/** Expected cost, if every row is as likely to be the answer: a tree is walked unless an earlier one had an answer before it. */
-function forestCost(parts: readonly Part[], rows: number): Cost {
-  const order = [...parts].sort((a, b) => a.tree.firstRow - b.tree.firstRow);
-  let nanoseconds = 0;
-  let bytes = 0;
-  order.forEach((part, i) => {
-    let before = 0;
-    for (let j = 0; j < i; j++) before += countBelow(order[j]!.list, part.tree.firstRow);
-    nanoseconds += part.cost.nanoseconds * (1 - before / Math.max(1, rows));
-    bytes += part.cost.bytes;
-  });
-  return { nanoseconds, bytes };
-}
-
-function countBelow(list: Uint32Array, row: number): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (list[middle]! < row) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function mergeLists(a: Uint32Array, b: Uint32Array): Uint32Array {
