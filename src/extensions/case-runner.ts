@@ -6,7 +6,15 @@
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
 import type { Condition, Expr, LogSpec, StatefulTest, StateObject } from '../policy/ir.ts';
 import type { OptionUse } from '../rules/model.ts';
-import type { LowerContext, MatchExtension, OptionMap, OptionSpec, RuleContext, TargetExtension } from './contract.ts';
+import {
+  elementOption,
+  type LowerContext,
+  type MatchExtension,
+  type OptionMap,
+  type OptionSpec,
+  type RuleContext,
+  type TargetExtension,
+} from './contract.ts';
 import { printOptions } from './options.ts';
 
 export interface CaseContext {
@@ -16,6 +24,9 @@ export interface CaseContext {
   readonly protocol?: number;
   readonly reachableFrom?: readonly Hook[];
 }
+
+/** Stands for the line; only the order of the options counts. */
+const PLACE = { source: { name: 'case', text: '' } };
 
 type Extension = MatchExtension | TargetExtension;
 type Read = { readonly options: OptionMap } | { readonly problem: string };
@@ -76,6 +87,7 @@ function lowerContext(context: CaseContext, states: StateObject[], logs: LogSpec
 function readOptions(extension: Extension, text: string, context: CaseContext): Read {
   const ctx = ruleContext(context);
   const found: Record<string, OptionUse> = {};
+  let element = 0;
   const words = [...text.matchAll(/"((?:\\.|[^"\\])*)"|\S+/g)].map(
     (word) => word[1]?.replace(/\\(.)/g, '$1') ?? word[0],
   );
@@ -86,13 +98,20 @@ function readOptions(extension: Extension, text: string, context: CaseContext): 
     const spec = extension.options.find((option) => option.name === name || option.aliases?.includes(name));
     if (spec === undefined) return { problem: `no option "${name}"` };
     if (invert && spec.invertible !== true) return { problem: `--${spec.name} cannot be inverted` };
-    if (found[spec.name] !== undefined) return { problem: `--${spec.name} is repeated` };
-    const values = words.slice(at + 1, at + 1 + spec.value.words);
+    const { elements } = extension;
+    const opens = spec.name === elements?.next;
+    if (opens && element + 1 === elements?.most) return { problem: 'too many elements' };
+    const inElement = opens || elements?.options.includes(spec.name) === true;
+    const key = inElement ? elementOption(spec.name, element) : spec.name;
+    if (opens) element++;
+    if (found[key] !== undefined) return { problem: `--${spec.name} is repeated` };
+    const more = spec.value.optionalWord === true && /^[^-!]/.test(words[at + 1] ?? '') ? 1 : 0;
+    const values = words.slice(at + 1, at + 1 + spec.value.words + more);
     if (values.length < spec.value.words) return { problem: `--${spec.name} needs a value` };
     const value = spec.value.parse(values, { ...ctx, option: spec.name });
     if (!value.ok) return { problem: value.message };
-    found[spec.name] = { value: value.value, invert };
-    at += spec.value.words;
+    found[key] = { value: value.value, invert, span: { ...PLACE, start: at, end: at + 1 } };
+    at += spec.value.words + more;
   }
   const problem = extension.options.map((spec) => missing(spec, found)).find((message) => message !== undefined);
   if (problem !== undefined) return { problem };

@@ -15,6 +15,8 @@ import type { IpPart, OptionUse, OptionValue } from '../rules/model.ts';
 export interface ValueType {
   /** How many command-line words it takes (0 for a flag). */
   readonly words: 0 | 1 | 2;
+  /** With `words: 0`: it takes one more word if that looks like neither an option nor `!`. */
+  readonly optionalWord?: true;
   /** Parses; the message must say what iptables would say in meaning. Never throws. */
   parse(words: readonly string[], ctx: ValueContext): ValueResult;
   /** The words that iptables-save prints for it. */
@@ -58,6 +60,21 @@ export interface OptionSpec {
   readonly default?: OptionValue;
 }
 
+/** Options that describe one of several elements in a row. */
+export interface ElementOptions {
+  /** The flag that begins the next element. */
+  readonly next: string;
+  /** Options that each element may have; those of element n > 0 go by the names that `elementOption` gives them. */
+  readonly options: readonly string[];
+  /** How many elements there may be. */
+  readonly most: number;
+}
+
+/** The name in an OptionMap of an option of element `at`, the first being 0. */
+export function elementOption(name: string, at: number): string {
+  return at === 0 ? name : `${name}#${at}`;
+}
+
 export interface RuleContext {
   readonly family: Family;
   readonly table: TableName;
@@ -73,6 +90,8 @@ interface ExtensionBase {
   readonly notes?: readonly string[];
   readonly families: readonly Family[];
   readonly options: readonly OptionSpec[];
+  /** Options that may be repeated, once for each element. */
+  readonly elements?: ElementOptions;
   /** IP protocol numbers of which one must be given with `-p`, not inverted; the kernel refuses anything else. */
   readonly protocols?: readonly number[];
   readonly tables?: readonly TableName[];

@@ -5,9 +5,13 @@ import { findMatch, findTarget, MATCHES, TARGETS } from './registry.ts';
 const ALL = [...MATCHES, ...TARGETS];
 
 describe('the registry', () => {
-  it.each([MATCHES, TARGETS])('is sorted and has one entry for a name', (...list) => {
+  it.each([{ list: MATCHES }, { list: TARGETS }])('is sorted and has one entry for a name', ({ list }) => {
     const names = list.map((extension) => extension.name);
-    expect(names).toEqual([...new Set(names)].sort());
+    expect(names).toEqual([...names].sort());
+    for (const family of FAMILIES) {
+      const own = list.filter((extension) => extension.families.includes(family)).map(({ name }) => name);
+      expect(own).toEqual([...new Set(own)]);
+    }
   });
 
   it('finds by name and family', () => {

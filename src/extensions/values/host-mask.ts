@@ -3,7 +3,7 @@
  * is left of IPv4 is inet_aton, where the last part fills all remaining bytes: 10.1 is 10.0.0.1, unlike in `-s`.
  */
 
-import { parseAddress, prefixToMask } from '../../packet/address.ts';
+import { ADDRESS_BITS, parseAddress, prefixToMask } from '../../packet/address.ts';
 import type { Family } from '../../packet/netfilter.ts';
 import type { ValueType } from '../contract.ts';
 import { maskedAddress, readMask } from './address.ts';
@@ -42,4 +42,14 @@ export const hostMask: ValueType = {
       : good({ kind: 'masked', value: address, mask });
   },
   print: printer.print,
+};
+
+/** As `hostMask`, but a full mask is printed too. */
+export const hostMaskFull: ValueType = {
+  words: 1,
+  parse: hostMask.parse,
+  print(value, ctx) {
+    const [text = ''] = printer.print(value, ctx);
+    return [text.includes('/') ? text : `${text}/${ADDRESS_BITS[ctx.family]}`];
+  },
 };

@@ -22,3 +22,13 @@ export const conntrackProtocol: ValueType = {
     return [value.kind === 'integer' ? String(value.value) : wrongKind(value)];
   },
 };
+
+/** A protocol by number or name, 0 to 255; printed as a number. */
+export const protocolByte: ValueType = {
+  words: 1,
+  parse([text = '']) {
+    const number = readProtocol(text);
+    return number === undefined ? bad(`"${text}" is not a protocol`) : good({ kind: 'integer', value: BigInt(number) });
+  },
+  print: conntrackProtocol.print,
+};

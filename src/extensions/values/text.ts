@@ -33,13 +33,24 @@ export function quoteText(value: string): string {
   return /^[\w-]+$/.test(value) ? value : `"${value.replace(/["\\']/g, '\\$&')}"`;
 }
 
-function byteLength(value: string): number {
+/** A word as iptables-save writes names: as it is, unless it could not be read back so. */
+export function bareOrQuoted(value: string): string {
+  return value === '' || /[\s"'\\]/.test(value) ? quoteAlways(value) : value;
+}
+
+/** In double quotes, whatever it is. */
+export function quoteAlways(value: string): string {
+  return `"${value.replace(/["\\]/g, '\\$&')}"`;
+}
+
+/** Bytes of UTF-8. */
+export function byteLength(value: string): number {
   // Only text outside ASCII can be longer in UTF-8 than in UTF-16 units.
   return /^[\0-\x7f]*$/.test(value) ? value.length : new TextEncoder().encode(value).length;
 }
 
 /** The longest beginning that fits; a character is never cut in two. */
-function cut(value: string, maxBytes: number): string {
+export function cut(value: string, maxBytes: number): string {
   let used = 0;
   let kept = '';
   for (const character of value) {

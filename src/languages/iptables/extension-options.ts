@@ -3,7 +3,13 @@
  * them (xtables_option_parse and xtables_options_fcheck).
  */
 
-import type { AccountLookup, OptionMap, OptionSpec, RuleContext } from '../../extensions/contract.ts';
+import {
+  type AccountLookup,
+  elementOption,
+  type OptionMap,
+  type OptionSpec,
+  type RuleContext,
+} from '../../extensions/contract.ts';
 import { protocolName } from '../../packet/protocols.ts';
 import type { IpPart, OptionUse } from '../../rules/model.ts';
 import { type ExtensionUse, type GivenUse, givenOption } from './extension-use.ts';
@@ -34,7 +40,14 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ip
     report.add('cannot-invert', invert, { option });
     return;
   }
-  const earlier = givenOption(use, spec.name);
+  const name = nameInUse(use, spec);
+  if (name === undefined) {
+    use.failed = true;
+    const why = `there may be at most ${use.extension.elements?.most} elements`;
+    report.add('bad-combination', word, { what: called(use), why });
+    return;
+  }
+  const earlier = givenOption(use, name);
   if (earlier !== undefined) {
     report.add('repeated-option', word, { option }, [{ message: 'first given here', span: report.span(earlier.word) }]);
     return;
@@ -51,10 +64,20 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ip
   const end = values.at(-1)?.end ?? word.end;
   const span = report.span({ start: (invert ?? word).start, end: Math.max(end, word.end) });
   use.given.push({
-    name: spec.name,
+    name,
     option: Object.freeze({ value: result.value, invert: invert !== undefined, span }),
     word,
   });
+}
+
+/** The name under which an option goes into the rule; undefined: it would begin one element too many. */
+function nameInUse({ extension: { elements }, given }: ExtensionUse, spec: OptionSpec): string | undefined {
+  if (elements === undefined) return spec.name;
+  const begun = given.filter(({ name }) => name.split('#')[0] === elements.next).length;
+  if (spec.name === elements.next) {
+    return begun + 1 < elements.most ? elementOption(spec.name, begun) : undefined;
+  }
+  return elements.options.includes(spec.name) ? elementOption(spec.name, begun) : spec.name;
 }
 
 /** Checks a match or target whose rule is complete and returns its options, defaults filled in and aliases folded. */

@@ -114,6 +114,10 @@ function takeExtension(
   const { use, spec, word, value } = step;
   const invert = takeInvert(draft);
   const values = value === undefined ? [] : [value];
+  if (spec.value.optionalWord === true) {
+    const optional = scanner.takeArgument();
+    if (optional !== undefined) values.push(optional);
+  }
   if (spec.value.words === 2) {
     const second = scanner.takeArgument();
     if (second === undefined) {

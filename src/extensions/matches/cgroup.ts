@@ -1,0 +1,19 @@
+import type { MatchExtension } from '../contract.ts';
+import { requireOneOf } from '../options.ts';
+import { integer } from '../values/integer.ts';
+import { U32_MAX } from '../values/numbers.ts';
+import { text } from '../values/text.ts';
+
+/** xt_cgroup revision 2. Paths have at most XT_CGROUP_PATH_MAX - 1 bytes. */
+export const cgroup: MatchExtension = {
+  kind: 'match',
+  name: 'cgroup',
+  summary: 'The control group of the socket: a path (version 2) or a class (net_cls of version 1).',
+  families: ['ipv4', 'ipv6'],
+  hooks: ['INPUT', 'OUTPUT', 'POSTROUTING'],
+  options: [
+    { name: 'path', value: text(511), syntax: 'path', invertible: true, excludes: ['cgroup'] },
+    { name: 'cgroup', value: integer(0n, U32_MAX), syntax: 'class', invertible: true, excludes: ['path'] },
+  ],
+  check: (options, ctx) => requireOneOf('match "cgroup"', ['path', 'cgroup'], options, ctx.span),
+};

@@ -1,0 +1,11 @@
+import type { MatchExtension } from '../contract.ts';
+
+/** ip6t_eui64. */
+export const eui64: MatchExtension = {
+  kind: 'match',
+  name: 'eui64',
+  summary: 'The source address was made of the Ethernet address of the sender.',
+  families: ['ipv6'],
+  hooks: ['PREROUTING', 'INPUT', 'FORWARD'],
+  options: [],
+};

@@ -1,0 +1,20 @@
+import type { MatchExtension } from '../contract.ts';
+import { integer } from '../values/integer.ts';
+import { name } from '../values/name.ts';
+
+const LEVEL = { value: integer(0n, 2n), syntax: '0...2' } as const;
+
+/** xt_osf. */
+export const osf: MatchExtension = {
+  kind: 'match',
+  name: 'osf',
+  summary: 'The operating system of the sender, guessed from its SYN.',
+  families: ['ipv4'],
+  protocols: [6],
+  hooks: ['PREROUTING', 'INPUT', 'FORWARD'],
+  options: [
+    { name: 'genre', value: name(31, { mayBeEmpty: true }), syntax: 'name', invertible: true, mandatory: true },
+    { name: 'ttl', ...LEVEL },
+    { name: 'log', ...LEVEL },
+  ],
+};

@@ -1,0 +1,100 @@
+import { diagnostic } from '../../diagnostics/diagnostic.ts';
+import type { Hook } from '../../packet/netfilter.ts';
+import type { OptionUse } from '../../rules/model.ts';
+import { elementOption, type MatchExtension, type OptionMap, type OptionSpec, type RuleContext } from '../contract.ts';
+import { given, printOptions, withOption } from '../options.ts';
+import { flag } from '../values/flag.ts';
+import { hostMask } from '../values/host-mask.ts';
+import { integer } from '../values/integer.ts';
+import { keyword } from '../values/keyword.ts';
+import { U32_MAX } from '../values/numbers.ts';
+import { securityProtocol } from '../values/security-protocol.ts';
+
+/** XT_POLICY_MAX_ELEM */
+const MOST_ELEMENTS = 4;
+
+/** What one element can be asked, in the order of printing. */
+const ELEMENT: readonly OptionSpec[] = [
+  { name: 'reqid', value: integer(0n, U32_MAX), syntax: 'n', invertible: true },
+  { name: 'spi', value: integer(0n, U32_MAX, { base: 16 }), syntax: 'n', invertible: true },
+  { name: 'proto', value: securityProtocol, syntax: 'ah, esp or ipcomp', invertible: true },
+  { name: 'mode', value: keyword(['transport', 'tunnel']), syntax: 'transport or tunnel', invertible: true },
+  { name: 'tunnel-dst', value: hostMask, syntax: 'address[/mask]', invertible: true },
+  { name: 'tunnel-src', value: hostMask, syntax: 'address[/mask]', invertible: true },
+];
+
+const WHOLE: readonly OptionSpec[] = [
+  { name: 'dir', value: keyword(['in', 'out']), syntax: 'in or out', mandatory: true },
+  { name: 'pol', value: keyword(['none', 'ipsec']), syntax: 'none or ipsec', default: { kind: 'text', text: 'ipsec' } },
+  { name: 'strict', value: flag },
+];
+
+const NEXT: OptionSpec = { name: 'next', value: flag, requires: ['strict'] };
+
+const IN: readonly Hook[] = ['PREROUTING', 'INPUT', 'FORWARD'];
+const OUT: readonly Hook[] = ['FORWARD', 'OUTPUT', 'POSTROUTING'];
+
+/** xt_policy. */
+export const policy: MatchExtension = {
+  kind: 'match',
+  name: 'policy',
+  summary: 'The IPsec policy that a packet was or will be handled by, and the transformations it is made of.',
+  notes: [
+    'With `--strict` the whole policy is compared, element by element; `--next` begins another element, of which there may be four.',
+    'With `--pol none` the options of elements are ignored, and not printed.',
+  ],
+  families: ['ipv4', 'ipv6'],
+  options: [...WHOLE, ...ELEMENT, NEXT],
+  elements: { next: 'next', options: ELEMENT.map(({ name }) => name), most: MOST_ELEMENTS },
+  hooksFor: (options) => (given(options, 'dir', 'text')?.text === 'out' ? OUT : IN),
+  check(options, ctx) {
+    const why = problem(options);
+    return why === undefined ? [] : [diagnostic('bad-combination', ctx.span, { what: 'match "policy"', why })];
+  },
+  print(options, ctx) {
+    const whole = printOptions(WHOLE, withDefaults(options), ctx);
+    if (asksForNone(options)) return whole;
+    return [...whole, ...policyElements(options).flatMap((element, at) => elementWords(element, at, ctx))];
+  },
+};
+
+/** The options of each element under their plain names; a rule without any has one empty element. */
+export function policyElements(options: OptionMap): readonly OptionMap[] {
+  const elements: OptionMap[] = [];
+  for (let at = 0; at === 0 || options[elementOption('next', at - 1)] !== undefined; at++) {
+    const element: Record<string, OptionUse> = {};
+    for (const { name } of ELEMENT) {
+      const use = options[elementOption(name, at)];
+      if (use !== undefined) element[name] = use;
+    }
+    elements.push(element);
+  }
+  return elements;
+}
+
+function elementWords(element: OptionMap, at: number, ctx: RuleContext): readonly string[] {
+  const words = printOptions(ELEMENT, element, ctx);
+  return at === 0 ? words : ['--next', ...words];
+}
+
+function problem(options: OptionMap): string | undefined {
+  const strict = options['strict'] !== undefined;
+  if (asksForNone(options)) return strict ? '--strict and --pol none contradict each other' : undefined;
+  for (const [at, element] of policyElements(options).entries()) {
+    if (strict && Object.keys(element).length === 0) return `element ${at + 1} of the policy asks for nothing`;
+    const tunnel = element['tunnel-src'] !== undefined || element['tunnel-dst'] !== undefined;
+    const mode = given(element, 'mode', 'text');
+    if (tunnel && (mode?.text !== 'tunnel' || mode.invert)) {
+      return '--tunnel-src and --tunnel-dst need --mode tunnel';
+    }
+  }
+  return undefined;
+}
+
+function asksForNone(options: OptionMap): boolean {
+  return given(options, 'pol', 'text')?.text === 'none';
+}
+
+function withDefaults(options: OptionMap): OptionMap {
+  return options['pol'] === undefined ? withOption(options, 'pol', { kind: 'text', text: 'ipsec' }) : options;
+}

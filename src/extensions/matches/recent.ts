@@ -1,0 +1,73 @@
+import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { given, refuse, requireOneOf, withOption, without } from '../options.ts';
+import { flag } from '../values/flag.ts';
+import { hostAddress } from '../values/host-address.ts';
+import { integer } from '../values/integer.ts';
+import { name } from '../values/name.ts';
+import { U32_MAX } from '../values/numbers.ts';
+
+const MATCH = 'match "recent"';
+const ACTIONS = ['set', 'rcheck', 'update', 'remove'] as const;
+/** XT_RECENT_NAME_LEN - 1 and XT_RECENT_MAX_NSTAMPS - 1. */
+const LONGEST_NAME = 199;
+const MOST_HITS = 65_535n;
+const ALL_ONES = { ipv4: 0xffff_ffffn, ipv6: (1n << 128n) - 1n } as const;
+
+const OPTIONS: readonly OptionSpec[] = [
+  ...ACTIONS.map((action) => ({
+    name: action,
+    value: flag,
+    invertible: true,
+    excludes: ACTIONS.filter((other) => other !== action),
+  })),
+  { name: 'seconds', value: integer(1n, U32_MAX), syntax: 'n' },
+  { name: 'reap', value: flag, requires: ['seconds'] },
+  { name: 'hitcount', value: integer(0n, MOST_HITS), syntax: '0...65535' },
+  { name: 'rttl', value: flag, excludes: ['set', 'remove'] },
+  {
+    name: 'name',
+    value: name(LONGEST_NAME, { file: true }),
+    syntax: 'name',
+    default: { kind: 'text', text: 'DEFAULT' },
+  },
+  { name: 'mask', value: hostAddress, syntax: 'mask' },
+  { name: 'rsource', value: flag },
+  { name: 'rdest', value: flag },
+];
+
+/** xt_recent revision 1. */
+export const recent: MatchExtension = {
+  kind: 'match',
+  name: 'recent',
+  summary: 'Remembers addresses in a list, and tells when and how often they were seen.',
+  families: ['ipv4', 'ipv6'],
+  options: OPTIONS,
+  normalise(options, ctx) {
+    const mask = { kind: 'integer', value: ALL_ONES[ctx.family] } as const;
+    const masked = options['mask'] === undefined ? withOption(options, 'mask', mask) : options;
+    return withoutIdleHits(withOneSide(masked));
+  },
+  check(options, ctx) {
+    const missing = requireOneOf(MATCH, ACTIONS, options, ctx.span);
+    if (missing.length > 0) return missing;
+    const writes = ['set', 'remove'].find((action) => options[action] !== undefined);
+    const limits = ['seconds', 'hitcount'].find((limit) => options[limit] !== undefined);
+    if (writes === undefined || limits === undefined) return [];
+    return refuse(MATCH, `--${limits} asks nothing of --${writes}, and the kernel refuses it`, ctx.span);
+  },
+};
+
+/** Of the two sides the one given last counts; the source is meant if none is given. */
+function withOneSide(options: OptionMap): OptionMap {
+  const source = options['rsource'];
+  const destination = options['rdest'];
+  if (destination === undefined) {
+    return source === undefined ? withOption(options, 'rsource', { kind: 'flag' }) : options;
+  }
+  const sourceLast = (source?.span?.start ?? -1) > (destination.span?.start ?? -1);
+  return without(options, sourceLast ? 'rdest' : 'rsource');
+}
+
+function withoutIdleHits(options: OptionMap): OptionMap {
+  return given(options, 'hitcount', 'integer')?.value === 0n ? without(options, 'hitcount') : options;
+}

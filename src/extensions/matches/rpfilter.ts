@@ -1,0 +1,13 @@
+import type { MatchExtension } from '../contract.ts';
+import { flag } from '../values/flag.ts';
+
+/** ipt_rpfilter and ip6t_rpfilter. */
+export const rpfilter: MatchExtension = {
+  kind: 'match',
+  name: 'rpfilter',
+  summary: 'A packet to the source would leave by the device that the packet came by.',
+  families: ['ipv4', 'ipv6'],
+  tables: ['raw', 'mangle'],
+  hooks: ['PREROUTING'],
+  options: ['loose', 'validmark', 'accept-local', 'invert'].map((name) => ({ name, value: flag })),
+};

@@ -1,0 +1,52 @@
+import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { always, given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
+import { formatPattern, hexPattern, plainPattern } from '../values/byte-pattern.ts';
+import { flag } from '../values/flag.ts';
+import { integer } from '../values/integer.ts';
+import { keyword } from '../values/keyword.ts';
+import { U16_MAX } from '../values/numbers.ts';
+
+const MATCH = 'match "string"';
+const OFFSET = { value: integer(0n, U16_MAX), syntax: 'offset' } as const;
+
+const OPTIONS: readonly OptionSpec[] = [
+  { name: 'string', value: plainPattern, syntax: 'text', invertible: true, excludes: ['hex-string'] },
+  { name: 'hex-string', value: hexPattern, syntax: 'text|hex|', invertible: true, excludes: ['string'] },
+  { name: 'algo', value: keyword(['bm', 'kmp']), syntax: 'bm or kmp', mandatory: true },
+  { name: 'from', default: { kind: 'integer', value: 0n }, ...OFFSET },
+  { name: 'to', default: { kind: 'integer', value: U16_MAX }, ...OFFSET },
+  { name: 'icase', value: flag },
+];
+
+/** xt_string revision 1. Parsed, the pattern is always the option `string`, in bytes. */
+export const string: MatchExtension = {
+  kind: 'match',
+  name: 'string',
+  summary: 'Looks for bytes in a packet.',
+  families: ['ipv4', 'ipv6'],
+  options: OPTIONS,
+  normalise(options) {
+    const hex = options['hex-string'];
+    return hex === undefined ? options : withOption(without(options, 'hex-string'), 'string', hex.value, hex);
+  },
+  check(options, ctx) {
+    const missing = requireOneOf(MATCH, ['string', 'hex-string'], options, ctx.span);
+    if (missing.length > 0) return missing;
+    const backwards = always(options, 'from', 'integer').value > always(options, 'to', 'integer').value;
+    return backwards ? refuse(MATCH, '--to is before --from', ctx.span) : [];
+  },
+  print(options, ctx) {
+    const pattern = always(options, 'string', 'bytes');
+    const { hex, text } = formatPattern(pattern.bytes);
+    const invert = pattern.invert ? ['!'] : [];
+    return [...invert, hex ? '--hex-string' : '--string', text, ...printOptions(OPTIONS, rest(options), ctx)];
+  },
+};
+
+function rest(options: OptionMap): OptionMap {
+  const idle = [
+    ...(given(options, 'from', 'integer')?.value === 0n ? ['from'] : []),
+    ...(given(options, 'to', 'integer')?.value === U16_MAX ? ['to'] : []),
+  ];
+  return without(options, 'string', ...idle);
+}

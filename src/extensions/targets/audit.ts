@@ -1,0 +1,18 @@
+import type { TargetExtension } from '../contract.ts';
+import { keyword } from '../values/keyword.ts';
+
+/** xt_AUDIT. */
+export const audit: TargetExtension = {
+  kind: 'target',
+  name: 'AUDIT',
+  summary: 'Writes the packet to the audit log, and goes on.',
+  families: ['ipv4', 'ipv6'],
+  options: [
+    {
+      name: 'type',
+      value: keyword(['accept', 'drop', 'reject'], { ignoreCase: true }),
+      syntax: 'accept, drop or reject',
+      mandatory: true,
+    },
+  ],
+};

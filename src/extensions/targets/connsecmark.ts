@@ -1,0 +1,18 @@
+import type { TargetExtension } from '../contract.ts';
+import { requireOneOf } from '../options.ts';
+import { flag } from '../values/flag.ts';
+
+/** xt_CONNSECMARK. */
+export const connsecmark: TargetExtension = {
+  kind: 'target',
+  name: 'CONNSECMARK',
+  summary: 'Copies the security mark from the packet to its connection, or back.',
+  families: ['ipv4', 'ipv6'],
+  tables: ['mangle', 'security'],
+  conntrack: true,
+  options: [
+    { name: 'save', value: flag, excludes: ['restore'] },
+    { name: 'restore', value: flag, excludes: ['save'] },
+  ],
+  check: (options, ctx) => requireOneOf('target "CONNSECMARK"', ['save', 'restore'], options, ctx.span),
+};

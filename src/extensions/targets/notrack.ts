@@ -1,0 +1,12 @@
+import type { TargetExtension } from '../contract.ts';
+
+/** The NOTRACK target of xt_CT. */
+export const notrack: TargetExtension = {
+  kind: 'target',
+  name: 'NOTRACK',
+  summary: 'The connection of the packet is not tracked, as with `-j CT --notrack`.',
+  families: ['ipv4', 'ipv6'],
+  tables: ['raw'],
+  hooks: ['PREROUTING', 'OUTPUT'],
+  options: [],
+};

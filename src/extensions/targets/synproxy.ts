@@ -1,0 +1,22 @@
+import type { TargetExtension } from '../contract.ts';
+import { flag } from '../values/flag.ts';
+import { integer } from '../values/integer.ts';
+import { U8_MAX, U16_MAX } from '../values/numbers.ts';
+
+/** ipt_SYNPROXY and ip6t_SYNPROXY. */
+export const synproxy: TargetExtension = {
+  kind: 'target',
+  name: 'SYNPROXY',
+  summary: 'Answers for a server until a connection is proven not to be a flood of SYNs.',
+  families: ['ipv4', 'ipv6'],
+  protocols: [6],
+  hooks: ['INPUT', 'FORWARD'],
+  conntrack: true,
+  options: [
+    { name: 'sack-perm', value: flag },
+    { name: 'timestamp', value: flag },
+    { name: 'wscale', value: integer(0n, U8_MAX), syntax: 'n' },
+    { name: 'mss', value: integer(0n, U16_MAX), syntax: 'bytes' },
+    { name: 'ecn', value: flag },
+  ],
+};

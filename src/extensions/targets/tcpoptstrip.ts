@@ -1,0 +1,13 @@
+import type { TargetExtension } from '../contract.ts';
+import { tcpOptionList } from '../values/tcp-option-list.ts';
+
+/** xt_TCPOPTSTRIP. */
+export const tcpoptstrip: TargetExtension = {
+  kind: 'target',
+  name: 'TCPOPTSTRIP',
+  summary: 'Overwrites options of the TCP header with padding.',
+  families: ['ipv4', 'ipv6'],
+  tables: ['mangle'],
+  protocols: [6],
+  options: [{ name: 'strip-options', value: tcpOptionList, syntax: 'number or name,...' }],
+};
