@@ -9,6 +9,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Rows, rowsBuilder } from '../src/classify/rows.ts';
+import { between, conditions, equals, hotdrop, masked, require } from '../src/policy/expr.ts';
+import type { PolicyRule } from '../src/policy/ir.ts';
 
 /** Beside the repository, from whose root benches and tests are run. */
 export const CLASSBENCH = join(process.cwd(), '../shared/classbench');
@@ -142,4 +144,34 @@ export function sourceSet(count: number): FilterSet {
     trace.set([address(which), address(i), 1024 + (i & 0x3fff), 80, 6], i * 5);
   }
   return { name: `source_${count}`, filters, trace };
+}
+
+const HEADER_BYTES: Readonly<Record<number, number>> = { 6: 20, 17: 8 };
+
+/** The rules of a set as lowering makes them of `-s -d -p -m --sport --dport -j DROP`, guards included. */
+export function filterRules(set: FilterSet): readonly PolicyRule[] {
+  return set.filters.map((filter, index) => {
+    const { protocol } = filter;
+    const bytes = protocol === undefined ? undefined : HEADER_BYTES[protocol];
+    const header =
+      bytes === undefined
+        ? []
+        : [
+            require(equals('ip.fragOffset', 0)),
+            hotdrop(between('transport.length', 0, bytes - 1)),
+            require(between('transport.sport', ...filter.sport)),
+            require(between('transport.dport', ...filter.dport)),
+          ];
+    return {
+      conditions: conditions(
+        require(masked('ip.saddr', filter.src, maskOf(filter.srcLength))),
+        require(masked('ip.daddr', filter.dst, maskOf(filter.dstLength))),
+        ...(protocol === undefined ? [] : [require(equals('ip.protocol', protocol))]),
+        ...header,
+      ),
+      action: { kind: 'drop' },
+      counter: index,
+      provenance: { chain: 'INPUT', rule: index + 1 },
+    };
+  });
 }

@@ -89,8 +89,11 @@ export function dimensionValue(dimension: Dimension, fieldValue: bigint): number
       const below = Math.ceil(FIELDS[dimension.field].bits / 32) - 1 - part.word;
       return Number((value >> BigInt(32 * below)) & 0xffffffffn);
     }
-    case 'rank':
-      return part.boundaries.filter((boundary) => value > boundary).length;
+    case 'rank': {
+      let rank = 0;
+      while (rank < part.boundaries.length && value > part.boundaries[rank]!) rank++;
+      return rank;
+    }
   }
 }
 

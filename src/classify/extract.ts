@@ -8,9 +8,9 @@
 import { fieldMax } from '../policy/expr.ts';
 import type { FieldName } from '../policy/fields.ts';
 import type { Condition, Expr, PolicyRule, Test } from '../policy/ir.ts';
-import { type Axis, type AxisBox, axisBoxes, type Dimension, planAxis } from './dimension.ts';
+import { type Axis, type AxisBox, axisBoxes, type Dimension, dimensionValue, planAxis } from './dimension.ts';
 import { guardCollector } from './guards.ts';
-import { type Rows, rowsBuilder } from './rows.ts';
+import { type Rows, type RowsBuilder, rowsBuilder } from './rows.ts';
 import { type SplitRule, splitRule } from './split-rule.ts';
 
 export interface Run {
@@ -50,26 +50,32 @@ export function extractRuns(
   rules: readonly PolicyRule[],
   options: ExtractOptions = EXTRACT_OPTIONS,
 ): readonly Segment[] {
-  const split = rules.map(splitRule);
   const segments: Segment[] = [];
+  let questions: Questions = new Map();
   let linearFrom = 0;
   let from = 0;
   const close = (to: number): void => {
-    if (to - from < options.minRules) return;
-    if (from > linearFrom) segments.push({ kind: 'linear', from: linearFrom, to: from });
-    segments.push(extractRun(split, from, to, options));
-    linearFrom = to;
+    if (to - from >= options.minRules) {
+      if (from > linearFrom) segments.push({ kind: 'linear', from: linearFrom, to: from });
+      segments.push(extractRun(rules, from, to, planAxes(questions, options.maxAxes), options));
+      linearFrom = to;
+    }
+    from = to + 1;
+    questions = new Map();
   };
-  split.forEach((rule, index) => {
+  // What is split here is split again for the rows: keeping it for all rules costs more than making it twice.
+  for (let index = 0; index < rules.length; index++) {
+    const rule = splitRule(rules[index]!);
     // Asked of every packet and never the end of it: a look-up would stop there every time.
-    if (rule.final || rule.never || rule.box.length > 0) return;
-    close(index);
-    from = index + 1;
-  });
+    if (!rule.final && !rule.never && rule.box.length === 0) close(index);
+    else for (const test of rule.box) collect(questions, test);
+  }
   close(rules.length);
   if (linearFrom < rules.length) segments.push({ kind: 'linear', from: linearFrom, to: rules.length });
   return segments;
 }
+
+type Questions = Map<FieldName, Question[]>;
 
 interface Question {
   readonly field: FieldName;
@@ -78,8 +84,13 @@ interface Question {
   uses: number;
 }
 
-function extractRun(split: readonly SplitRule[], from: number, to: number, options: ExtractOptions): Run {
-  const axes = planAxes(split, from, to, options.maxAxes);
+function extractRun(
+  rules: readonly PolicyRule[],
+  from: number,
+  to: number,
+  axes: readonly Axis[],
+  options: ExtractOptions,
+): Run {
   const dimensions = axes.flatMap((axis) => axis.dimensions);
   const builder = rowsBuilder(
     dimensions.map((dimension) => dimension.max),
@@ -89,9 +100,13 @@ function extractRun(split: readonly SplitRule[], from: number, to: number, optio
   const residual = new Map<number, readonly Condition[]>();
   const find = axisFinder(axes);
   for (let index = from; index < to; index++) {
-    const rule = split[index]!;
+    const rule = splitRule(rules[index]!);
     for (const guard of rule.guards) guards.add(guard);
     if (rule.never) continue;
+    if (addSimpleRow(builder, index - from, rule, find)) {
+      if (rule.residual.length > 0) residual.set(index, rule.residual);
+      continue;
+    }
     const { parts, left } = partsOf(rule, find, options.maxRowsPerRule);
     const rest = left.length === 0 ? rule.residual : [...left, ...rule.residual];
     if (rest.length > 0) residual.set(index, rest);
@@ -103,17 +118,14 @@ function extractRun(split: readonly SplitRule[], from: number, to: number, optio
 type AxisFinder = (test: Test) => Axis | undefined;
 
 function axisFinder(axes: readonly Axis[]): AxisFinder {
-  const byField = new Map<FieldName, Axis[]>();
-  for (const axis of axes) byField.set(axis.field, [...(byField.get(axis.field) ?? []), axis]);
-  return (test) => byField.get(test.field)?.find((axis) => axis.mask === test.mask);
+  return (test) => {
+    for (const axis of axes) if (axis.field === test.field && axis.mask === test.mask) return axis;
+    return undefined;
+  };
 }
 
 /** Every field and mask that is asked about; where there are too many, those that most rules ask about. */
-function planAxes(split: readonly SplitRule[], from: number, to: number, maxAxes: number): readonly Axis[] {
-  const questions = new Map<FieldName, Question[]>();
-  for (let index = from; index < to; index++) {
-    for (const test of split[index]!.box) collect(questions, test);
-  }
+function planAxes(questions: Questions, maxAxes: number): readonly Axis[] {
   const kept = Array.from(questions.values())
     .flat()
     .sort((a, b) => b.uses - a.uses)
@@ -129,7 +141,7 @@ function planAxes(split: readonly SplitRule[], from: number, to: number, maxAxes
   return axes;
 }
 
-function collect(questions: Map<FieldName, Question[]>, test: Test): void {
+function collect(questions: Questions, test: Test): void {
   let ofField = questions.get(test.field);
   if (ofField === undefined) {
     ofField = [];
@@ -147,6 +159,18 @@ function collect(questions: Map<FieldName, Question[]>, test: Test): void {
     if (min > 0n) question.boundaries.add(min - 1n);
     if (max < (test.mask ?? fieldMax(test.field))) question.boundaries.add(max);
   }
+}
+
+/** Nearly all rules: each test one interval of one dimension. False, with nothing done, for the others. */
+function addSimpleRow(builder: RowsBuilder, entry: number, rule: SplitRule, find: AxisFinder): boolean {
+  for (const test of rule.box) if (test.ranges.length !== 1 || find(test)?.dimensions.length !== 1) return false;
+  builder.add(entry, rule.final);
+  for (const test of rule.box) {
+    const { first, dimensions } = find(test)!;
+    const { min, max } = test.ranges[0]!;
+    builder.narrow(first, dimensionValue(dimensions[0]!, min), dimensionValue(dimensions[0]!, max));
+  }
+  return true;
 }
 
 interface Part {
@@ -176,7 +200,7 @@ function partsOf(
   return { parts, left };
 }
 
-function addRows(builder: ReturnType<typeof rowsBuilder>, entry: number, final: boolean, parts: readonly Part[]): void {
+function addRows(builder: RowsBuilder, entry: number, final: boolean, parts: readonly Part[]): void {
   const combinations = parts.reduce((product, part) => product * part.boxes.length, 1);
   for (let which = 0; which < combinations; which++) {
     builder.add(entry, final);

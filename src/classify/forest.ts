@@ -12,6 +12,8 @@ import type { Rows } from './rows.ts';
 const WIDE = 1 / 24;
 /** Slots that a joined tree may have beyond twice as many as its parts. */
 const MAY_GROW = 16384;
+/** Rows that two parts may have together to be joined without a trial. */
+const TRIAL_ROWS = 8192;
 /** Ends looked at to tell wide from narrow. */
 const SAMPLE = 4096;
 
@@ -35,6 +37,7 @@ function joinOnce(rows: Rows, records: RecordTable, parts: readonly Part[], tota
     let least = now;
     for (let b = a + 1; b < order.length; b++) {
       const [one, two] = [order[a]!, order[b]!];
+      if (!worthTrying(rows, records, one.list, two.list)) continue;
       const limit = 2 * (one.slots + two.slots) + MAY_GROW;
       const joined = treePart(rows, records, mergeLists(one.list, two.list), limit);
       if (joined === undefined) continue;
@@ -47,6 +50,18 @@ function joinOnce(rows: Rows, records: RecordTable, parts: readonly Part[], tota
     if (best !== undefined) return best;
   }
   return undefined;
+}
+
+/** Large parts are joined on trial: every so manieth row of both shows whether they get in each other's way. */
+function worthTrying(rows: Rows, records: RecordTable, one: Uint32Array, two: Uint32Array): boolean {
+  const step = Math.floor((one.length + two.length) / TRIAL_ROWS);
+  if (step <= 1) return true;
+  const lists = [one, two].map((list) => list.filter((_row, i) => i % step === 0));
+  const parts = lists.map((list) => treePart(rows, records, list)!);
+  const slots = parts.reduce((sum, part) => sum + part.slots, 0);
+  const joined = treePart(rows, records, mergeLists(lists[0]!, lists[1]!), 2 * slots + MAY_GROW / step);
+  const apart = parts.reduce((sum, part) => sum + part.cost.nanoseconds, 0);
+  return joined !== undefined && joined.cost.nanoseconds < apart;
 }
 
 function mergeLists(a: Uint32Array, b: Uint32Array): Uint32Array {

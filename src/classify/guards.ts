@@ -1,5 +1,5 @@
 /** The guards of many rules as one question: is this packet broken for any of them? */
-import { all, any, test } from '../policy/expr.ts';
+import { all, any, normaliseRanges, test } from '../policy/expr.ts';
 import type { FieldName } from '../policy/fields.ts';
 import type { Expr, Interval, Test } from '../policy/ir.ts';
 import type { Guard } from './split-rule.ts';
@@ -7,7 +7,7 @@ import type { Guard } from './split-rule.ts';
 interface Merged {
   readonly hotdrop: Expr;
   /** Fields that every rule with this hotdrop has tested before it, with all values that some rule lets through. */
-  context: Map<FieldName, Interval[]>;
+  context: Map<FieldName, readonly Interval[]>;
 }
 
 export interface GuardCollector {
@@ -17,26 +17,24 @@ export interface GuardCollector {
 }
 
 export function guardCollector(): GuardCollector {
-  // Lowering builds each distinct hotdrop anew for each rule, so they are told apart by what they say.
-  const merged = new Map<string, Merged>();
-  const seen = new Set<string>();
+  const merged: Merged[] = [];
+  // Thousands of rules bring the same few guards, each built anew.
+  const seen: Guard[] = [];
   return {
     add(guard) {
-      const name = describe(guard.hotdrop);
-      const whole = `${name} ${guard.context.map(describe).join(' ')}`;
-      if (seen.has(whole)) return;
-      seen.add(whole);
-      const before = merged.get(name);
+      if (seen.some((other) => sameGuard(other, guard))) return;
+      seen.push(guard);
+      const before = merged.find(({ hotdrop }) => sameExpr(hotdrop, guard.hotdrop));
       if (before === undefined) {
-        const context = new Map(guard.context.map((about) => [about.field, [...about.ranges]]));
-        merged.set(name, { hotdrop: guard.hotdrop, context });
+        const context = new Map(guard.context.map((about) => [about.field, about.ranges]));
+        merged.push({ hotdrop: guard.hotdrop, context });
       } else {
         before.context = mergeContext(before.context, guard.context);
       }
     },
     broken() {
       return any(
-        ...Array.from(merged.values(), ({ hotdrop, context }) =>
+        ...merged.map(({ hotdrop, context }) =>
           all(...Array.from(context, ([field, ranges]) => test(field, ranges)), hotdrop),
         ),
       );
@@ -44,30 +42,45 @@ export function guardCollector(): GuardCollector {
   };
 }
 
-function mergeContext(before: Map<FieldName, Interval[]>, context: readonly Test[]): Map<FieldName, Interval[]> {
-  const out = new Map<FieldName, Interval[]>();
+function mergeContext(
+  before: ReadonlyMap<FieldName, readonly Interval[]>,
+  context: readonly Test[],
+): Map<FieldName, readonly Interval[]> {
+  const out = new Map<FieldName, readonly Interval[]>();
   for (const about of context) {
     const ranges = before.get(about.field);
-    if (ranges !== undefined) out.set(about.field, [...ranges, ...about.ranges]);
+    if (ranges !== undefined) out.set(about.field, normaliseRanges([...ranges, ...about.ranges]));
   }
   return out;
 }
 
-/** Equal for equal expressions only. */
-function describe(expr: Expr): string {
-  switch (expr.kind) {
+function sameGuard(a: Guard, b: Guard): boolean {
+  return sameExpr(a.hotdrop, b.hotdrop) && sameList(a.context, b.context);
+}
+
+function sameList(a: readonly Expr[], b: readonly Expr[]): boolean {
+  return a.length === b.length && a.every((expr, i) => sameExpr(expr, b[i]!));
+}
+
+/** Equal as trees; expressions are in canonical form, so equal questions are. */
+function sameExpr(a: Expr, b: Expr): boolean {
+  switch (a.kind) {
     case 'constant':
-      return String(expr.value);
+      return b.kind === a.kind && a.value === b.value;
     case 'test':
-      return `${expr.field}&${expr.mask ?? ''}${expr.ranges.map(({ min, max }) => `[${min},${max}]`).join('')}`;
+      return b.kind === a.kind && a.field === b.field && a.mask === b.mask && sameRanges(a.ranges, b.ranges);
     case 'tcpOption':
-      return `option${expr.option}`;
+      return b.kind === a.kind && a.option === b.option;
     case 'tcpOptionsReadable':
-      return 'readable';
+      return b.kind === a.kind;
     case 'not':
-      return `!(${describe(expr.expr)})`;
+      return b.kind === a.kind && sameExpr(a.expr, b.expr);
     case 'all':
     case 'any':
-      return `${expr.kind}(${expr.exprs.map(describe).join()})`;
+      return b.kind === a.kind && sameList(a.exprs, b.exprs);
   }
+}
+
+function sameRanges(a: readonly Interval[], b: readonly Interval[]): boolean {
+  return a.length === b.length && a.every(({ min, max }, i) => min === b[i]!.min && max === b[i]!.max);
 }

@@ -57,8 +57,7 @@ export function splitRule(rule: PolicyRule): SplitRule {
     else if (condition.kind === 'require' && condition.expr.kind === 'constant') never ||= !condition.expr.value;
     else if (condition.kind === 'require') residual.push(condition);
     else if (condition.kind === 'hotdrop' && isGuard(condition.expr)) {
-      const context = box.filter((test) => CONTEXT.has(test.field) && test.mask === undefined);
-      guards.push({ context: context.map((test) => ({ ...test })), hotdrop: condition.expr });
+      guards.push({ context: box.filter(isContext), hotdrop: condition.expr });
     } else {
       effects = true;
       residual.push(condition);
@@ -72,14 +71,19 @@ export function splitRule(rule: PolicyRule): SplitRule {
 /** Adds a test, or narrows the one of its field and mask; false when nothing is left. */
 function addTest(box: Test[], added: Test): boolean {
   const test = unmask(added);
-  const index = box.findIndex((other) => other.field === test.field && other.mask === test.mask);
-  if (index < 0) {
+  let index = 0;
+  while (index < box.length && (box[index]!.field !== test.field || box[index]!.mask !== test.mask)) index++;
+  if (index === box.length) {
     box.push(test);
     return true;
   }
   const ranges = intersectRanges(box[index]!.ranges, test.ranges);
   box[index] = { ...test, ranges };
   return ranges.length > 0;
+}
+
+function isContext(test: Test): boolean {
+  return CONTEXT.has(test.field) && test.mask === undefined;
 }
 
 function isGuard(expr: Expr): boolean {
