@@ -10,8 +10,7 @@
  *     lddw.mapValue(R1, 'counters')  r1 = &counters.value
  */
 
-import type { CodeInstruction, CodeItem, Label } from './code.ts';
-import type { Instruction } from './instruction.ts';
+import type { CodeInstruction, CodeItem, CodeTarget, Label, PendingRelocation } from './code.ts';
 import { lddwSlots } from './instruction.ts';
 import {
   ALU_OP,
@@ -28,8 +27,17 @@ import {
   SOURCE,
 } from './opcodes.ts';
 
-function item(insn: Partial<Instruction> & { opcode: number }, more: Partial<CodeInstruction> = {}): CodeInstruction {
-  return { kind: 'insn', insn: { dst: 0, src: 0, offset: 0, imm: 0, ...insn }, ...more };
+/** All instructions are made here, all with the same members: programs have hundreds of thousands of them. */
+function item(
+  opcode: number,
+  dst = 0,
+  src = 0,
+  offset = 0,
+  imm = 0,
+  target?: CodeTarget,
+  relocation?: PendingRelocation,
+): CodeInstruction {
+  return { kind: 'insn', insn: { opcode, dst, src, offset, imm }, second: undefined, target, relocation };
 }
 
 /** A 32-bit immediate given as any integer whose low 32 bits are meant (0xffffffff is -1). */
@@ -55,10 +63,10 @@ function signed(value: number): number {
 function alu(name: AluOpName, offset = 0) {
   const op = ALU_OP[name];
   return {
-    imm: (dst: number, imm: number) => item({ opcode: CLASS.ALU64 | op, dst, offset, imm: signed(imm) }),
-    reg: (dst: number, src: number) => item({ opcode: CLASS.ALU64 | SOURCE.REG | op, dst, src, offset }),
-    imm32: (dst: number, imm: number) => item({ opcode: CLASS.ALU | op, dst, offset, imm: s32(imm) }),
-    reg32: (dst: number, src: number) => item({ opcode: CLASS.ALU | SOURCE.REG | op, dst, src, offset }),
+    imm: (dst: number, imm: number) => item(CLASS.ALU64 | op, dst, 0, offset, signed(imm)),
+    reg: (dst: number, src: number) => item(CLASS.ALU64 | SOURCE.REG | op, dst, src, offset),
+    imm32: (dst: number, imm: number) => item(CLASS.ALU | op, dst, 0, offset, s32(imm)),
+    reg32: (dst: number, src: number) => item(CLASS.ALU | SOURCE.REG | op, dst, src, offset),
   };
 }
 
@@ -77,37 +85,36 @@ export const xor = alu('XOR');
 export const mov = alu('MOV');
 export const arsh = alu('ARSH');
 
-/** Sign-extending moves of the low 8, 16 or 32 bits. */
+/** Sign-extending moves of the low 8, 16 or 32 bits (Linux 6.6). */
 export const movsx = {
-  reg: (bits: 8 | 16 | 32, dst: number, src: number) =>
-    item({ opcode: CLASS.ALU64 | SOURCE.REG | ALU_OP.MOV, dst, src, offset: bits }),
-  reg32: (bits: 8 | 16, dst: number, src: number) =>
-    item({ opcode: CLASS.ALU | SOURCE.REG | ALU_OP.MOV, dst, src, offset: bits }),
+  reg: (bits: 8 | 16 | 32, dst: number, src: number) => item(CLASS.ALU64 | SOURCE.REG | ALU_OP.MOV, dst, src, bits),
+  reg32: (bits: 8 | 16, dst: number, src: number) => item(CLASS.ALU | SOURCE.REG | ALU_OP.MOV, dst, src, bits),
 };
 
 export const neg = {
-  reg: (dst: number) => item({ opcode: CLASS.ALU64 | ALU_OP.NEG, dst }),
-  reg32: (dst: number) => item({ opcode: CLASS.ALU | ALU_OP.NEG, dst }),
+  reg: (dst: number) => item(CLASS.ALU64 | ALU_OP.NEG, dst),
+  reg32: (dst: number) => item(CLASS.ALU | ALU_OP.NEG, dst),
 };
 
 /** Byte order: `toBe`/`toLe` convert between host and big/little endian, `swap` always swaps (Linux 6.6). */
 export const endian = {
-  toBe: (bits: 16 | 32 | 64, dst: number) => item({ opcode: CLASS.ALU | SOURCE.REG | ALU_OP.END, dst, imm: bits }),
-  toLe: (bits: 16 | 32 | 64, dst: number) => item({ opcode: CLASS.ALU | ALU_OP.END, dst, imm: bits }),
-  swap: (bits: 16 | 32 | 64, dst: number) => item({ opcode: CLASS.ALU64 | ALU_OP.END, dst, imm: bits }),
+  toBe: (bits: 16 | 32 | 64, dst: number) => item(CLASS.ALU | SOURCE.REG | ALU_OP.END, dst, 0, 0, bits),
+  toLe: (bits: 16 | 32 | 64, dst: number) => item(CLASS.ALU | ALU_OP.END, dst, 0, 0, bits),
+  swap: (bits: 16 | 32 | 64, dst: number) => item(CLASS.ALU64 | ALU_OP.END, dst, 0, 0, bits),
 };
+
+function to(label: Label): CodeTarget {
+  return { label, field: 'offset' };
+}
 
 /** One conditional jump in its four operand forms; imm32 and reg32 compare the low 32 bits. */
 function jump(name: JmpOpName) {
   const op = JMP_OP[name];
-  const to = (label: Label) => ({ target: { label, field: 'offset' } }) as const;
   return {
-    imm: (dst: number, imm: number, label: Label) => item({ opcode: CLASS.JMP | op, dst, imm: signed(imm) }, to(label)),
-    reg: (dst: number, src: number, label: Label) => item({ opcode: CLASS.JMP | SOURCE.REG | op, dst, src }, to(label)),
-    imm32: (dst: number, imm: number, label: Label) =>
-      item({ opcode: CLASS.JMP32 | op, dst, imm: s32(imm) }, to(label)),
-    reg32: (dst: number, src: number, label: Label) =>
-      item({ opcode: CLASS.JMP32 | SOURCE.REG | op, dst, src }, to(label)),
+    imm: (dst: number, imm: number, label: Label) => item(CLASS.JMP | op, dst, 0, 0, signed(imm), to(label)),
+    reg: (dst: number, src: number, label: Label) => item(CLASS.JMP | SOURCE.REG | op, dst, src, 0, 0, to(label)),
+    imm32: (dst: number, imm: number, label: Label) => item(CLASS.JMP32 | op, dst, 0, 0, s32(imm), to(label)),
+    reg32: (dst: number, src: number, label: Label) => item(CLASS.JMP32 | SOURCE.REG | op, dst, src, 0, 0, to(label)),
   };
 }
 
@@ -125,7 +132,7 @@ export const jsle = jump('JSLE');
 
 /** Unconditional jump; the builder makes it a `gotol` when the target is too far for 16 bits. */
 export function ja(label: Label): CodeInstruction {
-  return item({ opcode: CLASS.JMP | JMP_OP.JA }, { target: { label, field: 'offset' } });
+  return item(CLASS.JMP | JMP_OP.JA, 0, 0, 0, 0, to(label));
 }
 
 /** Marks a place. */
@@ -138,32 +145,33 @@ function sized<T>(make: (size: SizeName) => T): { b: T; h: T; w: T; dw: T } {
 }
 
 /** Zero-extending load: `ldx.w(dst, base, offset)`. */
-export const ldx = sized(
-  (size) => (dst: number, src: number, offset: number) =>
-    item({ opcode: CLASS.LDX | MODE.MEM | SIZE[size], dst, src, offset }),
-);
+export const ldx = sized((size) => {
+  const opcode = CLASS.LDX | MODE.MEM | SIZE[size];
+  return (dst: number, src: number, offset: number) => item(opcode, dst, src, offset);
+});
 
 /** Sign-extending load (Linux 6.6). */
-export const ldsx = sized(
-  (size) => (dst: number, src: number, offset: number) =>
-    item({ opcode: CLASS.LDX | MODE.MEMSX | SIZE[size], dst, src, offset }),
-);
+export const ldsx = sized((size) => {
+  const opcode = CLASS.LDX | MODE.MEMSX | SIZE[size];
+  return (dst: number, src: number, offset: number) => item(opcode, dst, src, offset);
+});
 
 /** Store of a register: `stx.w(base, offset, src)`. */
-export const stx = sized(
-  (size) => (dst: number, offset: number, src: number) =>
-    item({ opcode: CLASS.STX | MODE.MEM | SIZE[size], dst, src, offset }),
-);
+export const stx = sized((size) => {
+  const opcode = CLASS.STX | MODE.MEM | SIZE[size];
+  return (dst: number, offset: number, src: number) => item(opcode, dst, src, offset);
+});
 
 /** Store of an immediate: `st.w(base, offset, imm)`; sign-extended at 64 bits. */
-export const st = sized(
-  (size) => (dst: number, offset: number, imm: number) =>
-    item({ opcode: CLASS.ST | MODE.MEM | SIZE[size], dst, offset, imm: size === 'DW' ? signed(imm) : s32(imm) }),
-);
+export const st = sized((size) => {
+  const opcode = CLASS.ST | MODE.MEM | SIZE[size];
+  const check = size === 'DW' ? signed : s32;
+  return (dst: number, offset: number, imm: number) => item(opcode, dst, 0, offset, check(imm));
+});
 
 function atomicOp(op: number) {
   const make = (size: 'W' | 'DW') => (dst: number, offset: number, src: number) =>
-    item({ opcode: CLASS.STX | MODE.ATOMIC | SIZE[size], dst, src, offset, imm: op });
+    item(CLASS.STX | MODE.ATOMIC | SIZE[size], dst, src, offset, op);
   return { w: make('W'), dw: make('DW') };
 }
 
@@ -181,38 +189,43 @@ export const atomic = {
   cmpxchg: atomicOp(ATOMIC_OP.CMPXCHG),
 };
 
-function wide(dst: number, value: bigint, source: number, more: Partial<CodeInstruction> = {}): CodeInstruction {
+function wide(
+  dst: number,
+  value: bigint,
+  source: number,
+  target?: CodeTarget,
+  relocation?: PendingRelocation,
+): CodeInstruction {
   const [insn, second] = lddwSlots(dst, value, source);
-  return { kind: 'insn', insn, second, ...more };
+  return { kind: 'insn', insn, second, target, relocation };
 }
 
 /** 64-bit immediates: plain, map references, the address of a direct map value, the address of a local function. */
 export const lddw = {
   imm: (dst: number, value: bigint) => wide(dst, value, LDDW_SOURCE.IMM),
-  map: (dst: number, map: string) => wide(dst, 0n, LDDW_SOURCE.MAP_FD, { relocation: { kind: 'map', map } }),
+  map: (dst: number, map: string) => wide(dst, 0n, LDDW_SOURCE.MAP_FD, undefined, { kind: 'map', map }),
   /** Of a one-element ARRAY map; `offset` in bytes into its value. */
   mapValue: (dst: number, map: string, offset = 0) =>
-    wide(dst, BigInt(offset) << 32n, LDDW_SOURCE.MAP_VALUE, { relocation: { kind: 'mapValue', map, offset } }),
+    wide(dst, BigInt(offset) << 32n, LDDW_SOURCE.MAP_VALUE, undefined, { kind: 'mapValue', map, offset }),
   /** For helpers that take a callback; such programs need BTF function information to load. */
-  func: (dst: number, label: Label) => wide(dst, 0n, LDDW_SOURCE.FUNC, { target: { label, field: 'imm' } }),
+  func: (dst: number, label: Label) => wide(dst, 0n, LDDW_SOURCE.FUNC, { label, field: 'imm' }),
 };
 
 /** `dst = id of struct NAME in vmlinux's BTF`, filled in when the program is loaded. */
 export function movStructId(dst: number, name: string): CodeInstruction {
-  return item({ opcode: CLASS.ALU64 | ALU_OP.MOV, dst }, { relocation: { kind: 'struct', name } });
+  return item(CLASS.ALU64 | ALU_OP.MOV, dst, 0, 0, 0, undefined, { kind: 'struct', name });
 }
 
 export const call = {
   /** A helper of `enum bpf_func_id`. */
-  helper: (id: number) => item({ opcode: CLASS.JMP | JMP_OP.CALL, src: CALL_SOURCE.HELPER, imm: id }),
+  helper: (id: number) => item(CLASS.JMP | JMP_OP.CALL, 0, CALL_SOURCE.HELPER, 0, id),
   /** A function of this program. */
-  local: (label: Label) =>
-    item({ opcode: CLASS.JMP | JMP_OP.CALL, src: CALL_SOURCE.LOCAL }, { target: { label, field: 'imm' } }),
+  local: (label: Label) => item(CLASS.JMP | JMP_OP.CALL, 0, CALL_SOURCE.LOCAL, 0, 0, { label, field: 'imm' }),
   /** A kernel function by name, resolved through BTF when the program is loaded. */
   kfunc: (name: string) =>
-    item({ opcode: CLASS.JMP | JMP_OP.CALL, src: CALL_SOURCE.KFUNC }, { relocation: { kind: 'kfunc', name } }),
+    item(CLASS.JMP | JMP_OP.CALL, 0, CALL_SOURCE.KFUNC, 0, 0, undefined, { kind: 'kfunc', name }),
 };
 
 export function exit(): CodeInstruction {
-  return item({ opcode: CLASS.JMP | JMP_OP.EXIT });
+  return item(CLASS.JMP | JMP_OP.EXIT);
 }

@@ -9,16 +9,16 @@ function filler(count: number): CodeItem[] {
 }
 
 describe('builder', () => {
-  it('keeps a jump of 32,767 slots short', () => {
-    const { insns, usesGotol } = assemble([ja('end'), ...filler(0x7fff), at('end'), exit()]);
+  it('keeps a jump of 16,383 slots short', () => {
+    const { insns, usesGotol } = assemble([ja('end'), ...filler(0x3fff), at('end'), exit()]);
     expect(usesGotol).toBe(false);
-    expect(decodeInstructions(insns)[0]).toMatchObject({ opcode: 0x05, offset: 0x7fff });
+    expect(decodeInstructions(insns)[0]).toMatchObject({ opcode: 0x05, offset: 0x3fff });
   });
 
   it('makes a longer one a gotol', () => {
-    const { insns, usesGotol } = assemble([ja('end'), ...filler(0x8000), at('end'), exit()]);
+    const { insns, usesGotol } = assemble([ja('end'), ...filler(0x4000), at('end'), exit()]);
     expect(usesGotol).toBe(true);
-    expect(decodeInstructions(insns)[0]).toMatchObject({ opcode: 0x06, offset: 0, imm: 0x8000 });
+    expect(decodeInstructions(insns)[0]).toMatchObject({ opcode: 0x06, offset: 0, imm: 0x4000 });
   });
 
   it('turns a far condition round and jumps over a gotol', () => {
@@ -39,12 +39,12 @@ describe('builder', () => {
   });
 
   it('lets a jump that grows push another one out of reach', () => {
-    // `b` is 32,767 slots away only as long as the jump to `a` between them takes one slot.
-    const code = [ja('b'), jeq.imm(R1, 0, 'a'), ...filler(0x7ffe), at('b'), ...filler(10), at('a'), exit()];
+    // `b` is 16,383 slots away only as long as the jump to `a` between them takes one slot.
+    const code = [ja('b'), jeq.imm(R1, 0, 'a'), ...filler(0x3ffe), at('b'), ...filler(10), at('a'), exit()];
     const { insns, labels } = assemble(code);
     const [first] = decodeInstructions(insns);
-    expect(first).toMatchObject({ opcode: 0x06, imm: 0x8000 });
-    expect(labels.get('b')).toBe(0x8001);
+    expect(first).toMatchObject({ opcode: 0x06, imm: 0x4000 });
+    expect(labels.get('b')).toBe(0x4001);
   });
 
   it('names labels that are missing or doubled', () => {

@@ -23,9 +23,13 @@ export interface Assembled {
   readonly usesGotol: boolean;
 }
 
-/** Longest distances of a 16-bit jump. */
-const NEAR_MIN = -0x8000;
-const NEAR_MAX = 0x7fff;
+/**
+ * Longest distances that are left to a 16-bit jump. The field could hold twice as much, but the kernel replaces some
+ * instructions (calls of helpers and kfuncs) by longer code after verification, and fails when a jump over them no longer
+ * fits ("cannot be patched due to 16-bit range").
+ */
+const NEAR_MIN = -0x4000;
+const NEAR_MAX = 0x3fff;
 
 /** Opcode of the 32-bit jump. */
 const GOTOL = CLASS.JMP32 | JMP_OP.JA;

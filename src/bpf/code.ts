@@ -18,13 +18,18 @@ export type PendingRelocation =
 /** Where the distance to a label goes: the offset of a jump, or imm (gotol, calls of local functions, addresses of them). */
 export type TargetField = 'offset' | 'imm';
 
+export interface CodeTarget {
+  readonly label: Label;
+  readonly field: TargetField;
+}
+
 export interface CodeInstruction {
   readonly kind: 'insn';
   readonly insn: Instruction;
   /** Second slot of `lddw`. */
-  readonly second?: Instruction;
-  readonly target?: { readonly label: Label; readonly field: TargetField };
-  readonly relocation?: PendingRelocation;
+  readonly second?: Instruction | undefined;
+  readonly target?: CodeTarget | undefined;
+  readonly relocation?: PendingRelocation | undefined;
 }
 
 export interface CodeLabel {

@@ -41,6 +41,11 @@ function isPlainJump(item: CodeInstruction): boolean {
   return isOperation(item, JMP_OP.JA);
 }
 
+/** True for conditional jumps. */
+export function isBranch(item: CodeItem): boolean {
+  return item.kind === 'insn' && item.target?.field === 'offset' && !isPlainJump(item);
+}
+
 function isOperation(item: CodeInstruction, operation: number): boolean {
   const { opcode } = item.insn;
   if (!isJumpClass(opcode) || operationOf(opcode) !== operation) return false;

@@ -7,7 +7,7 @@
  */
 
 import type { Family } from '../../packet/netfilter.ts';
-import { all, any, complementRanges, fieldMax, intersectRanges, not } from '../../policy/expr.ts';
+import { all, any, FALSE, fieldMax, not, TRUE } from '../../policy/expr.ts';
 import type { FieldName } from '../../policy/fields.ts';
 import type { Expr, Interval, Test } from '../../policy/ir.ts';
 import { TRANSPORT_BYTES } from './layout.ts';
@@ -29,6 +29,7 @@ export const ORDINARY = {
 
 /** The expression for packets of which `known` holds. */
 export function assume(expr: Expr, known: Known): Expr {
+  if (!asksFor(expr, known)) return expr;
   switch (expr.kind) {
     case 'test':
       return assumeTest(expr, known[expr.field]);
@@ -45,13 +46,28 @@ export function assume(expr: Expr, known: Known): Expr {
   }
 }
 
+/** Whether any of the known fields is tested: most expressions can stay as they are. */
+function asksFor(expr: Expr, known: Known): boolean {
+  switch (expr.kind) {
+    case 'test':
+      return known[expr.field] !== undefined;
+    case 'not':
+      return asksFor(expr.expr, known);
+    case 'all':
+    case 'any':
+      return expr.exprs.some((e) => asksFor(e, known));
+    case 'constant':
+    case 'tcpOption':
+    case 'tcpOptionsReadable':
+      return false;
+  }
+}
+
 function assumeTest(test: Test, interval: Interval | undefined): Expr {
   if (interval === undefined || test.mask !== undefined) return test;
-  const inside = intersectRanges(test.ranges, [interval]);
-  if (inside.length === 0) return { kind: 'constant', value: false };
-  if (inside.length === 1 && inside[0]!.min === interval.min && inside[0]!.max === interval.max)
-    return { kind: 'constant', value: true };
-  return test;
+  const { min, max } = interval;
+  if (test.ranges.some((range) => range.min <= min && range.max >= max)) return TRUE;
+  return test.ranges.some((range) => range.min <= max && range.max >= min) ? test : FALSE;
 }
 
 /** Follows the conditions of one rule and tells when only an ordinary packet could have come so far. */
@@ -64,22 +80,22 @@ export interface OddityTracker {
 
 export function trackOddity(family: Family): OddityTracker {
   const ordinary: Known = ORDINARY[family];
-  const fields = Object.keys(ordinary) as FieldName[];
-  const possible = new Map<FieldName, readonly Interval[]>(
-    fields.map((field) => [field, [{ min: 0n, max: fieldMax(field) }]]),
-  );
+  const needed = Object.keys(ordinary).length;
+  const excluded = new Set<FieldName>();
   return {
     learn(expr, value) {
       if (expr.kind !== 'test' || expr.mask !== undefined) return;
-      const now = possible.get(expr.field);
-      if (now === undefined) return;
-      const ranges = value ? expr.ranges : complementRanges(expr.ranges, fieldMax(expr.field));
-      possible.set(expr.field, intersectRanges(now, ranges));
+      const interval = ordinary[expr.field];
+      if (interval !== undefined && leavesOnly(expr, value, interval)) excluded.add(expr.field);
     },
-    impossible: () =>
-      fields.every((field) => {
-        const { min, max } = ordinary[field]!;
-        return possible.get(field)!.every((range) => range.min >= min && range.max <= max);
-      }),
+    impossible: () => excluded.size === needed,
   };
+}
+
+/** Whether a field for which the test has this value lies in the interval. */
+function leavesOnly(test: Test, value: boolean, { min, max }: Interval): boolean {
+  if (value) return test.ranges.every((range) => range.min >= min && range.max <= max);
+  const below = min === 0n || test.ranges.some((range) => range.min === 0n && range.max >= min - 1n);
+  const top = fieldMax(test.field);
+  return below && (max === top || test.ranges.some((range) => range.min <= max + 1n && range.max === top));
 }

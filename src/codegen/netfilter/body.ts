@@ -3,57 +3,110 @@
 import { add, at, call, ja, jeq, jge, ldx, mov, st, stx } from '../../bpf/assembly.ts';
 import type { Label } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R8, R10 } from '../../bpf/instruction.ts';
+import { isBranch } from '../../bpf/prune.ts';
 import type { PolicyRule } from '../../policy/ir.ts';
 import type { ChainPlan, ResumePoint } from './chain-plan.ts';
 import type { BodyContext } from './context.ts';
 import { count, counterOffset } from './counters.ts';
 import { STACK, slotOffset } from './layout.ts';
-import { emitLogCall } from './log.ts';
+import { emitLog, storeLogRecord } from './log.ts';
 import { rejectValue } from './pending.ts';
-import { emitRule } from './rule.ts';
+import { emitRule, leavesProgram } from './rule.ts';
+import { HIDDEN_BRANCHES } from './stateful.ts';
 import type { Tails } from './tails.ts';
 
 /** More returns than any packet can make. */
 const MAX_RETURNS = 1 << 20;
 /** Resume points that are tried one after the other; more are searched by halves. */
 const DISPATCH_LINEAR = 3;
+/**
+ * The verifier remembers at most 8,192 branches for later. Each rule can leave some there, so in loop mode the walk goes
+ * through the loop head after this many: there all paths look the same, and what waits is looked at.
+ */
+const MAX_WAITING_LOOP = 2500;
+/** In exact mode nothing can be done about them. */
+const MAX_WAITING_EXACT = 7000;
+/** Branches inside the log block. */
+const LOG_BRANCHES = 16;
+
+/** A place to resume at. */
+interface Resume {
+  readonly number: number;
+  readonly label: Label;
+}
 
 interface Body {
   readonly ctx: BodyContext;
   readonly plan: ChainPlan;
   readonly tails: Tails;
   readonly loopHead: Label;
+  readonly logBlock: Label;
   readonly chainLabels: ReadonlyMap<number, Label>;
   readonly endLabels: ReadonlyMap<number, Label>;
+  /** Labels of the plan's resume points, by number. */
   readonly resumeLabels: ReadonlyMap<number, Label>;
   /** Chains with one call site are emitted there; the others at the end. */
   readonly callSites: ReadonlyMap<number, number>;
   readonly emitted: Set<number>;
+  /** Resume points that turned up on the way: cuts and LOG rules. */
+  readonly cuts: Resume[];
+  readonly logs: Resume[];
+  /** Branches that wait for the verifier at this point of the walk since it last went through the loop head. */
+  waiting: number;
+  /** The most of them with which a chain is entered. */
+  readonly entries: Map<number, number>;
+  /** All branches together, for exact mode. */
+  total: number;
+  readonly limit: number;
 }
 
-export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails): void {
+/**
+ * Emits a copy of the rules. False when the program would have more than `limit` instructions, or the plan's exact mode leaves
+ * more branches waiting than the verifier keeps: the code is then not complete.
+ */
+export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limit: number): boolean {
   const { out } = ctx;
   const chains = [...plan.chains.keys()];
-  const points = new Map<number, ResumePoint>();
-  for (const { returns } of plan.chains.values()) for (const point of returns) points.set(point.number, point);
-  for (const point of plan.resumes) points.set(point.number, point);
+  const numbers = new Set([...plan.chains.values()].flatMap(({ returns }) => returns.map(({ number }) => number)));
   const body: Body = {
     ctx,
     plan,
     tails,
     loopHead: out.label('loop'),
+    logBlock: out.label('log'),
     chainLabels: new Map(chains.map((chain) => [chain, out.label('chain')])),
     endLabels: new Map(chains.map((chain) => [chain, out.label('end')])),
-    resumeLabels: new Map([...points.keys()].map((number) => [number, out.label('resume')])),
+    resumeLabels: new Map([...numbers].map((number) => [number, out.label('resume')])),
     callSites: countCallSites(ctx, chains),
     emitted: new Set(),
+    cuts: [],
+    logs: [],
+    waiting: 0,
+    entries: new Map(),
+    total: 0,
+    limit,
   };
-  if (plan.mode === 'loop') emitLoopStart(body);
+  if (plan.mode === 'loop') {
+    emitLoopStart(body);
+    // In through the head, so that the verifier knows its state before anything waits.
+    emitCut(body);
+  }
   emitChain(body, plan.base);
   emitPolicy(body);
   // A chain whose only caller cannot match in this copy of the rules is left over, too.
-  for (const chain of chains) if (!body.emitted.has(chain)) emitChain(body, chain);
+  for (const chain of chains) {
+    if (body.emitted.has(chain)) continue;
+    body.waiting = body.entries.get(chain) ?? 0;
+    emitChain(body, chain);
+  }
+  if (body.logs.length > 0) emitLogBlock(body);
   if (plan.mode === 'loop') emitLoopHead(body);
+  return fits(body);
+}
+
+function fits(body: Body): boolean {
+  if (body.ctx.out.code.length > body.limit) return false;
+  return body.plan.mode === 'loop' || body.total <= MAX_WAITING_EXACT;
 }
 
 function countCallSites(ctx: BodyContext, chains: readonly number[]): ReadonlyMap<number, number> {
@@ -72,15 +125,36 @@ function emitChain(body: Body, chain: number): void {
   body.emitted.add(chain);
   out.emit(at(body.chainLabels.get(chain)!));
   ctx.policy.chains[chain]!.rules.forEach((rule, index) => {
-    const cut = plan.before(chain, index);
-    if (cut !== undefined) emitCut(body, cut);
-    emitRule(ctx, rule, body.tails.hotdrop, () => emitMatch(body, chain, index, rule));
+    if (!fits(body)) return;
+    if (body.plan.mode === 'loop' && body.waiting > MAX_WAITING_LOOP) emitCut(body);
+    const before = body.waiting;
+    const start = out.code.length;
+    let own = 0;
+    const matches = emitRule(ctx, rule, body.tails.hotdrop, () => {
+      own = branchesOf(body, rule, start);
+      body.waiting = before + own;
+      emitMatch(body, chain, index, rule);
+    });
+    if (!matches) own = branchesOf(body, rule, start);
+    // What a match did may have gone through the loop head; packets that do not match have not.
+    body.waiting = Math.max(body.waiting, before + own);
+    body.total += own * plan.chains.get(chain)!.contexts;
     const point = plan.after(chain, index);
     const label = point === undefined ? undefined : body.resumeLabels.get(point.number);
     if (label !== undefined) out.emit(at(label));
   });
   out.emit(at(body.endLabels.get(chain)!));
   emitReturn(body, chain);
+}
+
+/** Branches of the rule whose tests begin at `start` that stay waiting: all but, before a verdict, the last. */
+function branchesOf(body: Body, rule: PolicyRule, start: number): number {
+  const { code } = body.ctx.out;
+  let branches = leavesProgram(rule) ? -1 : 0;
+  for (let at = start; at < code.length; at++) if (isBranch(code[at]!)) branches++;
+  for (const condition of rule.conditions) if (condition.kind === 'stateful') branches += HIDDEN_BRANCHES;
+  if (rule.action.kind === 'log' && body.plan.mode === 'exact') branches += LOG_BRANCHES;
+  return Math.max(0, branches);
 }
 
 /** What a matching rule does. */
@@ -105,7 +179,7 @@ function emitMatch(body: Body, chain: number, index: number, rule: PolicyRule): 
       return;
     case 'log':
       count(ctx, rule.counter);
-      emitLogCall(ctx, rule.counter);
+      emitLogRule(body, rule);
       return;
     case 'return':
       count(ctx, rule.counter);
@@ -125,8 +199,12 @@ function emitMatch(body: Body, chain: number, index: number, rule: PolicyRule): 
 }
 
 function enterChain(body: Body, chain: number): void {
-  if (body.callSites.get(chain) === 1) emitChain(body, chain);
-  else body.ctx.out.emit(ja(body.chainLabels.get(chain)!));
+  if (body.callSites.get(chain) === 1) {
+    emitChain(body, chain);
+    return;
+  }
+  body.entries.set(chain, Math.max(body.entries.get(chain) ?? 0, body.waiting));
+  body.ctx.out.emit(ja(body.chainLabels.get(chain)!));
 }
 
 /** Tells a chain where to return to, if it needs telling. */
@@ -155,33 +233,62 @@ function handOnReturn(body: Body, chain: number, callee: number): void {
 function emitReturn(body: Body, chain: number): void {
   const { slot, returns } = body.plan.chains.get(chain)!;
   const { out } = body.ctx;
-  if (slot === undefined) {
-    out.emit(ja(body.resumeLabels.get(returns[0]!.number)!));
-    return;
-  }
-  const { exact, cell } = slotOffset(slot);
-  if (body.plan.mode === 'exact') {
-    out.emit(ldx.dw(R1, R10, exact));
-    dispatch(body, returns);
-  } else out.emit(ldx.w(R1, R10, cell), stx.w(R10, STACK.resume, R1), ja(body.loopHead));
+  const places = returns.map(({ number }) => ({ number, label: body.resumeLabels.get(number)! }));
+  if (slot === undefined) out.emit(ja(places[0]!.label));
+  else resumeFrom(body, slotOffset(slot), places);
 }
 
-/** Goes to the resume point whose number is in r1; points are sorted by number. */
-function dispatch(body: Body, points: readonly ResumePoint[]): void {
+/** Goes to the resume point whose number is in a slot, one of `places`. */
+function resumeFrom(body: Body, slot: { exact: number; cell: number }, places: readonly Resume[]): void {
   const { out } = body.ctx;
-  if (points.length > DISPATCH_LINEAR) {
-    const middle = points.length >> 1;
+  if (body.plan.mode === 'exact') {
+    out.emit(ldx.dw(R1, R10, slot.exact));
+    dispatch(body, places);
+  } else out.emit(ldx.w(R1, R10, slot.cell), stx.w(R10, STACK.resume, R1), ja(body.loopHead));
+}
+
+/** Goes to the place whose number is in r1; places are sorted by number. */
+function dispatch(body: Body, places: readonly Resume[]): void {
+  const { out } = body.ctx;
+  if (places.length > DISPATCH_LINEAR) {
+    const middle = places.length >> 1;
     const upper = out.label('upper');
-    out.emit(jge.imm32(R1, points[middle]!.number, upper));
-    dispatch(body, points.slice(0, middle));
+    out.emit(jge.imm32(R1, places[middle]!.number, upper));
+    dispatch(body, places.slice(0, middle));
     out.emit(at(upper));
-    dispatch(body, points.slice(middle));
+    dispatch(body, places.slice(middle));
     return;
   }
-  points.forEach(({ number }, index) => {
-    const label = body.resumeLabels.get(number)!;
-    out.emit(index === points.length - 1 ? ja(label) : jeq.imm32(R1, number, label));
+  places.forEach(({ number, label }, index) => {
+    out.emit(index === places.length - 1 ? ja(label) : jeq.imm32(R1, number, label));
   });
+}
+
+/** A resume point that the plan does not know. */
+function newResume(body: Body, hint: string): Resume {
+  const number = body.plan.lastNumber + body.cuts.length + body.logs.length + 1;
+  return { number, label: body.ctx.out.label(hint) };
+}
+
+/** The block that logs, entered with the number of the way back. */
+function emitLogRule(body: Body, rule: PolicyRule): void {
+  const { out } = body.ctx;
+  const back = newResume(body, 'logged');
+  body.logs.push(back);
+  storeLogRecord(body.ctx, rule.counter);
+  out.emit(
+    body.plan.mode === 'exact'
+      ? st.dw(R10, STACK.logReturn.exact, back.number)
+      : st.w(R10, STACK.logReturn.cell, back.number),
+    ja(body.logBlock),
+    at(back.label),
+  );
+}
+
+function emitLogBlock(body: Body): void {
+  body.ctx.out.emit(at(body.logBlock));
+  emitLog(body.ctx);
+  resumeFrom(body, STACK.logReturn, body.logs);
 }
 
 /** The underflow of the built-in chain: its policy counts and decides. */
@@ -192,8 +299,11 @@ function emitPolicy(body: Body): void {
   ctx.out.emit(at(label), mov.imm(R1, counterOffset(ctx, base.counter)), ja(tails[base.policy]));
 }
 
-function emitCut(body: Body, point: ResumePoint): void {
-  body.ctx.out.emit(st.w(R10, STACK.resume, point.number), ja(body.loopHead), at(body.resumeLabels.get(point.number)!));
+function emitCut(body: Body): void {
+  const cut = newResume(body, 'cut');
+  body.cuts.push(cut);
+  body.waiting = 0;
+  body.ctx.out.emit(st.w(R10, STACK.resume, cut.number), ja(body.loopHead), at(cut.label));
 }
 
 function iteratorInR1(): [ReturnType<typeof mov.reg>, ReturnType<typeof add.imm>] {
@@ -206,6 +316,10 @@ function emitLoopStart(body: Body): void {
 
 function emitLoopHead(body: Body): void {
   const { out } = body.ctx;
+  const places = [...body.plan.chains.values()]
+    .filter(({ slot }) => slot !== undefined)
+    .flatMap(({ returns }) => returns.map(({ number }) => ({ number, label: body.resumeLabels.get(number)! })));
+  const all = new Map([...places, ...body.cuts, ...body.logs].map((place) => [place.number, place]));
   out.emit(
     at(body.loopHead),
     ...iteratorInR1(),
@@ -213,5 +327,8 @@ function emitLoopHead(body: Body): void {
     jeq.imm(R0, 0, body.tails.hotdrop),
     ldx.w(R1, R10, STACK.resume),
   );
-  dispatch(body, body.plan.resumes);
+  dispatch(
+    body,
+    [...all.values()].sort((a, b) => a.number - b.number),
+  );
 }

@@ -6,7 +6,7 @@
  * waiting: for such targets the jump is turned round and hops over a plain jump.
  */
 
-import { at, ja, jeq, jge, jgt, jle, jlt, jne, jset, lddw } from '../../bpf/assembly.ts';
+import { at, ja, jeq, jge, jgt, jle, jlt, jne, lddw } from '../../bpf/assembly.ts';
 import type { Label } from '../../bpf/code.ts';
 import { R2 } from '../../bpf/instruction.ts';
 import type { HookContext } from './context.ts';
@@ -58,17 +58,6 @@ export function jumpIfCompares(
   if (bits <= 32) out.emit(jump.imm32(register, Number(value), target.label));
   else if (value <= 0x7fffffffn) out.emit(jump.imm(register, Number(value), target.label));
   else out.emit(lddw.imm(R2, value), jump.reg(register, R2, target.label));
-}
-
-/** Jumps to `target` if bit 0 of the register has the given value. */
-export function jumpIfBit(ctx: HookContext, register: number, value: boolean, target: Target): void {
-  const { out } = ctx;
-  const skip = out.label('bit');
-  if (value && !target.leaves) out.emit(jset.imm32(register, 1, target.label));
-  else if (value) {
-    const hit = out.label('bit');
-    out.emit(jset.imm32(register, 1, hit), ja(skip), at(hit), ja(target.label), at(skip));
-  } else out.emit(jset.imm32(register, 1, skip), ja(target.label), at(skip));
 }
 
 /** Plain jump. */

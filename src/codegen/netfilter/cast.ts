@@ -1,8 +1,9 @@
 /** Pointers made from addresses. */
 
 import { call, movStructId } from '../../bpf/assembly.ts';
-import { R1, R2 } from '../../bpf/instruction.ts';
-import { type HookContext, loadMember, loadSkb } from './context.ts';
+import type { NeededMember } from '../../bpf/facts.ts';
+import { R0, R1, R2 } from '../../bpf/instruction.ts';
+import { type HookContext, loadMember, loadSkb, loadState } from './context.ts';
 
 /**
  * r0 = the address in r1 as a read-only `struct name` of the kernel; uses r1..r5. Loads through it are fault-tolerant: what
@@ -19,4 +20,21 @@ export const BYTES = 'in6_addr';
 export function castNetworkHeader(ctx: HookContext, name: 'iphdr' | 'ipv6hdr' | typeof BYTES): void {
   ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.data'));
   castTo(ctx, name);
+}
+
+/**
+ * r1 = a pointer member of skb or state, through a cast: for every pointer it reads from a pointer that it trusts, the
+ * verifier searches all type names of the kernel (2.6 ms each on 6.18).
+ */
+export function loadSkbPointer(ctx: HookContext, name: NeededMember & `sk_buff.${string}`): void {
+  ctx.out.emit(loadSkb(ctx, R1));
+  castTo(ctx, 'sk_buff');
+  ctx.out.emit(loadMember(ctx, R1, R0, name));
+}
+
+/** The same for struct nf_hook_state. */
+export function loadStatePointer(ctx: HookContext, name: NeededMember & `nf_hook_state.${string}`): void {
+  ctx.out.emit(loadState(ctx, R1));
+  castTo(ctx, 'nf_hook_state');
+  ctx.out.emit(loadMember(ctx, R1, R0, name));
 }

@@ -13,14 +13,12 @@
  */
 
 import type { Hook } from '../../packet/netfilter.ts';
-import type { Condition, Expr, PolicyRule, TablePolicy } from '../../policy/ir.ts';
+import type { TablePolicy } from '../../policy/ir.ts';
 
 /** A place where the walk goes on: behind a rule, or at the policy of the built-in chain. */
 export type ResumePoint =
   | { readonly number: number; readonly kind: 'after'; readonly chain: number; readonly rule: number }
-  | { readonly number: number; readonly kind: 'policy' }
-  /** A cut in a long chain (see MAX_WAITING), in front of a rule. */
-  | { readonly number: number; readonly kind: 'before'; readonly chain: number; readonly rule: number };
+  | { readonly number: number; readonly kind: 'policy' };
 
 export interface PlannedChain {
   readonly chain: number;
@@ -28,34 +26,38 @@ export interface PlannedChain {
   readonly returns: readonly ResumePoint[];
   /** Index of the return slot; absent when there is only one place to return to. */
   readonly slot?: number;
+  /** In how many ways the walk can get here, each of them verified on its own in exact mode. */
+  readonly contexts: number;
 }
 
 export interface ChainPlan {
   readonly base: number;
   readonly mode: 'exact' | 'loop';
   readonly chains: ReadonlyMap<number, PlannedChain>;
-  /** Every resume point that a return through a slot can lead to. */
-  readonly resumes: readonly ResumePoint[];
   readonly slots: number;
-  /** Resume points by `chain:rule`. */
+  /** The highest number of a resume point. */
+  readonly lastNumber: number;
+  /** The point behind a rule that jumps. */
   after(chain: number, rule: number): ResumePoint | undefined;
-  before(chain: number, rule: number): ResumePoint | undefined;
 }
 
 /** Verifying in exact mode may cost this many times as much as in loop mode, or this many rules. */
 const EXACT_FACTOR = 3;
 const EXACT_RULES = 500;
-/** Pending branches between two visits of the loop head; the verifier keeps at most 8,192. */
-const MAX_WAITING = 3000;
+/** What a LOG rule costs to verify in exact mode, in rules. */
+const LOG_RULES = 10;
 
-/** Plans the program of one hook, or undefined when the table has no chain there. */
-export function planChains(policy: TablePolicy, hook: Hook): ChainPlan | undefined {
+/**
+ * Plans the program of one hook, or undefined when the table has no chain there. `loop` demands loop mode even where exact mode
+ * looks cheap.
+ */
+export function planChains(policy: TablePolicy, hook: Hook, loop = false): ChainPlan | undefined {
   const base = policy.chains.findIndex((chain) => chain.base?.hook === hook);
   if (base === -1) return undefined;
   const order = topologicalOrder(policy, base);
   const points = new Map<string, ResumePoint>();
   const policyPoint: ResumePoint = { number: 1, kind: 'policy' };
-  const all: ResumePoint[] = [policyPoint];
+  let count = 1;
 
   const returns = new Map<number, Set<ResumePoint>>([[base, new Set([policyPoint])]]);
   const contexts = new Map<number, number>([[base, 1]]);
@@ -70,40 +72,31 @@ export function planChains(policy: TablePolicy, hook: Hook): ChainPlan | undefin
         for (const point of returns.get(chain)!) target.add(point);
         return;
       }
-      const point: ResumePoint = { number: all.length + 1, kind: 'after', chain, rule: index };
-      all.push(point);
-      points.set(`after ${chain} ${index}`, point);
+      const point: ResumePoint = { number: ++count, kind: 'after', chain, rule: index };
+      points.set(`${chain}:${index}`, point);
       target.add(point);
     });
   }
 
-  const cuts = planCuts(policy, order);
-  const mode = chooseMode(policy, order, contexts, cuts.length > 0);
-  const resumes = new Set<ResumePoint>();
-  if (mode === 'loop') {
-    for (const { chain, rule } of cuts) {
-      const point: ResumePoint = { number: all.length + 1, kind: 'before', chain, rule };
-      all.push(point);
-      points.set(`before ${chain} ${rule}`, point);
-      resumes.add(point);
-    }
-  }
-  const chains = new Map<number, PlannedChain>();
   const levels = slotLevels(policy, order, returns);
+  const chains = new Map<number, PlannedChain>();
   for (const chain of order) {
     const list = [...returns.get(chain)!].sort((a, b) => a.number - b.number);
     const slot = list.length > 1 ? levels.get(chain) : undefined;
-    if (slot !== undefined) for (const point of list) resumes.add(point);
-    chains.set(chain, { chain, returns: list, ...(slot === undefined ? {} : { slot }) });
+    chains.set(chain, {
+      chain,
+      returns: list,
+      contexts: contexts.get(chain)!,
+      ...(slot === undefined ? {} : { slot }),
+    });
   }
   return {
     base,
-    mode,
+    mode: loop ? 'loop' : cheaperMode(policy, chains),
     chains,
-    resumes: [...resumes].sort((a, b) => a.number - b.number),
     slots: Math.max(-1, ...[...chains.values()].map((chain) => chain.slot ?? -1)) + 1,
-    after: (chain, rule) => points.get(`after ${chain} ${rule}`),
-    before: (chain, rule) => points.get(`before ${chain} ${rule}`),
+    lastNumber: count,
+    after: (chain, rule) => points.get(`${chain}:${rule}`),
   };
 }
 
@@ -148,70 +141,14 @@ function slotLevels(
   return slots;
 }
 
-function chooseMode(
-  policy: TablePolicy,
-  order: readonly number[],
-  contexts: ReadonlyMap<number, number>,
-  hasCuts: boolean,
-): ChainPlan['mode'] {
-  if (hasCuts) return 'loop';
+function cheaperMode(policy: TablePolicy, chains: ReadonlyMap<number, PlannedChain>): ChainPlan['mode'] {
   let once = 0;
   let inlined = 0;
-  for (const chain of order) {
-    const size = policy.chains[chain]!.rules.length + 1;
-    once += size;
-    inlined += size * contexts.get(chain)!;
+  for (const [index, { contexts }] of chains) {
+    const { rules } = policy.chains[index]!;
+    const logs = rules.filter((rule) => rule.action.kind === 'log').length;
+    once += rules.length + 1;
+    inlined += (rules.length + 1 + logs * LOG_RULES) * contexts;
   }
   return inlined <= Math.max(once * EXACT_FACTOR, EXACT_RULES) ? 'exact' : 'loop';
-}
-
-/** Places to cut, so that no path collects too many branches that wait for the verifier. */
-function planCuts(policy: TablePolicy, order: readonly number[]): readonly { chain: number; rule: number }[] {
-  const cuts: { chain: number; rule: number }[] = [];
-  let waiting = 0;
-  for (const chain of order) {
-    policy.chains[chain]!.rules.forEach((rule, index) => {
-      const branches = waitingBranches(rule);
-      if (waiting + branches > MAX_WAITING) {
-        cuts.push({ chain, rule: index });
-        waiting = 0;
-      }
-      waiting += branches;
-    });
-  }
-  return cuts;
-}
-
-/** Branches of a rule after which the walk goes on with later rules. */
-function waitingBranches(rule: PolicyRule): number {
-  switch (rule.action.kind) {
-    case 'accept':
-    case 'drop':
-    case 'reject':
-    case 'goto':
-      return 0;
-    default:
-      return rule.conditions.reduce((sum, condition) => sum + branchesOf(condition), 0);
-  }
-}
-
-function branchesOf(condition: Condition): number {
-  return condition.kind === 'stateful' ? 1 : leavesOf(condition.expr);
-}
-
-function leavesOf(expr: Expr): number {
-  switch (expr.kind) {
-    case 'test':
-      return expr.ranges.length * 2;
-    case 'all':
-    case 'any':
-      return expr.exprs.reduce((sum, e) => sum + leavesOf(e), 0);
-    case 'not':
-      return leavesOf(expr.expr);
-    case 'constant':
-      return 0;
-    case 'tcpOption':
-    case 'tcpOptionsReadable':
-      return 1;
-  }
 }

@@ -36,7 +36,7 @@ export interface BodyContext extends HookContext {
   readonly layout: FlowLayout;
 }
 
-export type FunctionName = 'limit' | 'nth' | 'tcp_option' | 'log';
+export type FunctionName = 'tcp_option';
 
 /** The running kernel has no such member: the program cannot be made for it. */
 export class MissingMember extends Error {

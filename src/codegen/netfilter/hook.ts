@@ -2,7 +2,7 @@
 
 import { at, mov } from '../../bpf/assembly.ts';
 import { buildProgram } from '../../bpf/builder.ts';
-import type { Code, CodeItem } from '../../bpf/code.ts';
+import type { Code, CodeItem, Label } from '../../bpf/code.ts';
 import type { KernelFacts } from '../../bpf/facts.ts';
 import { R1, R7 } from '../../bpf/instruction.ts';
 import type { ProgramSpec } from '../../bpf/program.ts';
@@ -10,15 +10,13 @@ import { removeUnreachable } from '../../bpf/prune.ts';
 import type { Hook } from '../../packet/netfilter.ts';
 import type { RejectWith, TablePolicy } from '../../policy/ir.ts';
 import { emitBody } from './body.ts';
-import { type ChainPlan, planChains } from './chain-plan.ts';
+import { planChains } from './chain-plan.ts';
 import { type FunctionName, type HookContext, loadSkb } from './context.ts';
 import { createEmitter } from './emitter.ts';
-import { FLOW_LAYOUTS } from './flow-word.ts';
-import { CTX, MAX_SLOTS } from './layout.ts';
-import { emitLog } from './log.ts';
+import { FLOW_LAYOUTS, type FlowLayout } from './flow-word.ts';
+import { ADDRESSES, CTX, FLOW, MAX_SLOTS } from './layout.ts';
 import { deletePending, jumpIfNothingPending } from './pending.ts';
-import { emitCounterBase, emitPrologue } from './prologue.ts';
-import { emitLimit, emitNth } from './stateful.ts';
+import { emitCounterBase, emitPlain, emitPrologue } from './prologue.ts';
 import { createTails, emitTails } from './tails.ts';
 import { emitTcpOption } from './tcp-option.ts';
 import { type Usage, usageOf } from './usage.ts';
@@ -59,11 +57,37 @@ export function compileHook(
   facts: KernelFacts,
   places: TablePlaces,
 ): HookProgram | undefined {
-  const plan = planChains(policy, hook);
-  if (plan === undefined) return undefined;
-  if (plan.slots > MAX_SLOTS) throw new ChainsTooDeep(plan.slots);
-  const usage = usageOf(policy, plan.chains.keys());
-  const ctx: HookContext = {
+  const chains = planChains(policy, hook)?.chains;
+  if (chains === undefined) return undefined;
+  const usage = usageOf(policy, chains.keys());
+  for (const shape of shapes(usage)) {
+    const code = emitProgram(createContext(policy, hook, facts, places), usage, shape);
+    if (code === undefined) continue;
+    return { program: buildProgram(programName(policy, hook), 'netfilter', code), reject: usage.reject };
+  }
+  throw new Error('the last shape of a program always fits');
+}
+
+/** How a program is made; what cannot be verified in the first way is made in the next. */
+interface Shape {
+  readonly copies: readonly FlowLayout['kind'][];
+  /** Loop mode even where exact mode looks cheap. */
+  readonly loop: boolean;
+}
+
+/** From this many instructions on, one copy of the rules has to do for all packets: the verifier looks at a million at most. */
+const BIG = 350_000;
+
+function shapes(usage: Usage): readonly Shape[] {
+  const ways: readonly (readonly FlowLayout['kind'][])[] = usage.transport ? [['normal', 'odd'], ['odd']] : [['plain']];
+  return ways.flatMap((copies) => [
+    { copies, loop: false },
+    { copies, loop: true },
+  ]);
+}
+
+function createContext(policy: TablePolicy, hook: Hook, facts: KernelFacts, places: TablePlaces): HookContext {
+  return {
     out: createEmitter(),
     facts,
     family: policy.family,
@@ -74,8 +98,6 @@ export function compileHook(
     functions: new Set(),
     used: new Set(),
   };
-  const code = emitProgram(ctx, plan, usage);
-  return { program: buildProgram(programName(policy, hook), 'netfilter', code), reject: usage.reject };
 }
 
 /** `filter_INPUT`, within the 15 characters the kernel keeps. */
@@ -83,26 +105,41 @@ function programName(policy: TablePolicy, hook: Hook): string {
   return `${policy.table}_${hook}`.slice(0, 15);
 }
 
-/** The rules come first, because the prologue prepares what they turn out to use; then everything in its order. */
-function emitProgram(ctx: HookContext, plan: ChainPlan, usage: Usage): Code {
+/**
+ * The rules come first, because the prologue prepares what they turn out to use; then everything in its order. Undefined when
+ * the verifier would not take this shape.
+ */
+function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undefined {
+  const plan = planChains(ctx.policy, ctx.hook, shape.loop)!;
+  if (plan.slots > MAX_SLOTS) throw new ChainsTooDeep(plan.slots);
   const tails = createTails(ctx);
-  const layouts = FLOW_LAYOUTS[ctx.family];
-  const kinds = usage.transport ? (['normal', 'odd'] as const) : (['plain'] as const);
-  const copies = kinds.map((kind) => ({ label: ctx.out.label(kind), layout: layouts[kind] }));
+  const copies = shape.copies.map((kind) => ({
+    kind,
+    label: ctx.out.label(kind),
+    layout: FLOW_LAYOUTS[ctx.family][kind],
+  }));
+  const labelOf = (kind: FlowLayout['kind']): Label | undefined => copies.find((copy) => copy.kind === kind)?.label;
+  const limit = copies.length > 1 ? BIG : Number.POSITIVE_INFINITY;
+  let fits = true;
   const rules = section(ctx, () => {
     for (const { label, layout } of copies) {
+      if (!fits) return;
       ctx.out.emit(at(label));
       emitCounterBase(ctx, tails.abort);
-      emitBody({ ...ctx, layout }, plan, tails);
+      fits = emitBody({ ...ctx, layout }, plan, tails, limit);
     }
     emitTails(ctx, tails, plan.mode === 'loop');
     emitFunctions(ctx);
   });
-  const [normal, odd = normal] = copies.map((copy) => copy.label);
+  if (!fits) return undefined;
+  const [normal, odd] = [labelOf('normal'), labelOf('odd')];
   const prologue = section(ctx, () => {
     ctx.out.emit(mov.reg(CTX, R1));
+    // Logging saves both, whether or not a rule has a use for them.
+    if (usage.log) ctx.out.emit(mov.imm(ADDRESSES, 0), mov.imm(FLOW, 0));
     if (usage.reject.length > 0) emitStaleCheck(ctx);
-    emitPrologue(ctx, usage.transport, usage.fields, { normal: normal!, odd: odd!, drop: tails.abort });
+    if (odd === undefined) emitPlain(ctx, usage.fields);
+    else emitPrologue(ctx, usage.fields, { odd, ...(normal === undefined ? {} : { normal }) });
   });
   return removeUnreachable([...prologue, ...rules]);
 }
@@ -121,10 +158,7 @@ function emitStaleCheck(ctx: HookContext): void {
 }
 
 const FUNCTIONS = {
-  limit: emitLimit,
-  nth: emitNth,
   tcp_option: emitTcpOption,
-  log: emitLog,
 } as const satisfies Record<FunctionName, (ctx: HookContext) => void>;
 
 function emitFunctions(ctx: HookContext): void {

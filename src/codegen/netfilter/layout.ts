@@ -40,12 +40,18 @@ export const STACK = {
   value: -80,
   /** The upper half of `value`, as a cell. */
   valueCell: -76,
+  /** r7, r8 and r9 while a packet is logged. */
+  saved: [-88, -96, -104],
+  /** Cell: place of the rule's record in the log map. */
+  logRecord: -108,
+  /** Number of the resume point behind a LOG rule: exact, and as a cell in the same slot. */
+  logReturn: { exact: -120, cell: -116 },
   /** Return slots follow, 8 bytes each, downwards. */
-  slots: -88,
+  slots: -128,
 } as const;
 
-/** How many return slots fit beside the frames of the functions a hook program calls (512 bytes in all). */
-export const MAX_SLOTS = 32;
+/** How many return slots fit beside the frame of the function that a hook program may call (512 bytes in all). */
+export const MAX_SLOTS = 40;
 
 /** Place of a return slot: its aligned form remembers constants, its cell form does not. */
 export function slotOffset(slot: number): { readonly exact: number; readonly cell: number } {

@@ -1,61 +1,53 @@
-/** LOG and NFLOG: one function that puts an event (event.ts) into the ring buffer. Losses are counted, never waited for. */
+/** LOG and NFLOG: one block that puts an event (event.ts) into the ring buffer. Losses are counted, never waited for. */
 
-import {
-  add,
-  at,
-  atomic,
-  call,
-  exit,
-  ja,
-  jeq,
-  jle,
-  jne,
-  jsgt,
-  lddw,
-  ldx,
-  mov,
-  st,
-  stx,
-  sub,
-} from '../../bpf/assembly.ts';
-import { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 } from '../../bpf/instruction.ts';
+import { add, at, atomic, call, ja, jeq, jle, jne, jsgt, lddw, ldx, mov, st, stx, sub } from '../../bpf/assembly.ts';
+import { R0, R1, R2, R3, R4, R5, R7, R8, R9, R10 } from '../../bpf/instruction.ts';
 import { NF_INET_HOOK } from '../../packet/netfilter.ts';
 import { MAP_NAMES } from '../compiled.ts';
-import { castTo } from './cast.ts';
-import { type BodyContext, type HookContext, loadMember, loadSkb, loadState, memberPlace } from './context.ts';
+import { castTo, loadSkbPointer, loadStatePointer } from './cast.ts';
+import { type BodyContext, type HookContext, loadMember, loadSkb, memberPlace } from './context.ts';
 import { EVENT_BYTES, EVENT_FIELDS, EVENT_FLAGS, EVENT_MAC_BYTES, EVENT_PACKET_BYTES } from './event.ts';
-import { CTX, HELPER } from './layout.ts';
+import { castCredentials, loadSocketFile } from './fields/socket.ts';
+import { HELPER, STACK } from './layout.ts';
 import { LOG_RECORD_BYTES } from './log-record.ts';
 
 /** The log map: number of lost events (u64), then one record for each LOG or NFLOG rule. */
 export const LOG_MAP = { lost: 0, records: 8 } as const;
 
-/** Frame of the function. */
-const FRAME = { dynptr: -16 } as const;
-const [EVENT, RULE] = [R8, R7];
+const [RULE, EVENT, LENGTH] = [R7, R8, R9];
+/** What the block uses and gives back. */
+const SAVED = [R7, R8, R9] as const;
 const F = EVENT_FIELDS;
 
-/** Calls the function for the rule with this counter. */
-export function emitLogCall(ctx: BodyContext, counter: number): void {
+/** Says which rule logs; the block is entered by a jump, since a call of a function would cost the verifier the whole program. */
+export function storeLogRecord(ctx: BodyContext, counter: number): void {
   const offset = ctx.logOffsets.get(counter);
   if (offset === undefined) throw new Error(`rule with counter ${counter} has no log record`);
-  ctx.functions.add('log');
-  ctx.out.emit(mov.reg(R1, CTX), lddw.mapValue(R2, MAP_NAMES.logs, offset), call.local('log'));
+  ctx.out.emit(st.w(R10, STACK.logRecord, offset));
 }
 
-/** Function log(r1 context, r2 record of the rule). */
-export function emitLog(ctx: HookContext): void {
+/** The block that all LOG and NFLOG rules of a copy share; what follows it finds r6..r9 as they were. */
+export function emitLog(ctx: BodyContext): void {
   const { out } = ctx;
-  const lost = out.label('lost');
+  const [lost, done] = [out.label('lost'), out.label('logged')];
+  const last = Math.max(...ctx.logOffsets.values());
+  SAVED.forEach((register, index) => {
+    out.emit(stx.dw(R10, STACK.saved[index]!, register));
+  });
   out.emit(
-    mov.reg(R6, R1),
-    mov.reg(RULE, R2),
     lddw.map(R1, MAP_NAMES.events),
     mov.imm(R2, EVENT_BYTES),
     mov.imm(R3, 0),
     call.helper(HELPER.ringbufReserve),
     jeq.imm(R0, 0, lost),
     mov.reg(EVENT, R0),
+    ldx.w(R1, R10, STACK.logRecord),
+    // Never true; it gives the verifier the bound of the place.
+    jle.imm(R1, last, `${done}.bounded`),
+    mov.imm(R1, last),
+    at(`${done}.bounded`),
+    lddw.mapValue(RULE, MAP_NAMES.logs),
+    add.reg(RULE, R1),
   );
   for (let at = 0; at < LOG_RECORD_BYTES; at += 8) {
     out.emit(ldx.dw(R1, RULE, at), stx.dw(EVENT, F.rule.offset + at, R1));
@@ -80,15 +72,16 @@ export function emitLog(ctx: HookContext): void {
     mov.reg(R1, EVENT),
     mov.imm(R2, 0),
     call.helper(HELPER.ringbufSubmit),
-    mov.imm(R0, 0),
-    exit(),
+    ja(done),
     at(lost),
     lddw.mapValue(R1, MAP_NAMES.logs, LOG_MAP.lost),
     mov.imm(R2, 1),
     atomic.add.dw(R1, 0, R2),
-    mov.imm(R0, 0),
-    exit(),
+    at(done),
   );
+  SAVED.forEach((register, index) => {
+    out.emit(ldx.dw(register, R10, STACK.saved[index]!));
+  });
 }
 
 function setFlag(ctx: HookContext, flag: number): void {
@@ -97,7 +90,7 @@ function setFlag(ctx: HookContext, flag: number): void {
 
 function putDeviceName(ctx: HookContext, which: 'in' | 'out', offset: number): void {
   const name = memberPlace(ctx.facts, 'net_device.name').offset;
-  ctx.out.emit(loadState(ctx, R1), loadMember(ctx, R1, R1, `nf_hook_state.${which}`));
+  loadStatePointer(ctx, `nf_hook_state.${which}`);
   castTo(ctx, 'net_device');
   for (const part of [0, 8]) ctx.out.emit(ldx.dw(R1, R0, name + part), stx.dw(EVENT, offset + part, R1));
 }
@@ -106,20 +99,16 @@ function putDeviceName(ctx: HookContext, which: 'in' | 'out', offset: number): v
 function putLink(ctx: HookContext): void {
   const { out } = ctx;
   const [done, short] = [out.label('linkdone'), out.label('short')];
-  out.emit(
-    st.h(EVENT, F.linkType.offset, 0),
-    st.b(EVENT, F.macLength.offset, 0),
-    loadState(ctx, R1),
-    loadMember(ctx, R1, R1, 'nf_hook_state.in'),
-    jeq.imm(R1, 0, done),
-  );
+  out.emit(st.h(EVENT, F.linkType.offset, 0), st.b(EVENT, F.macLength.offset, 0));
+  loadStatePointer(ctx, 'nf_hook_state.in');
+  out.emit(jeq.imm(R1, 0, done));
   setFlag(ctx, EVENT_FLAGS.inDevice);
-  out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.dev'));
+  loadSkbPointer(ctx, 'sk_buff.dev');
   castTo(ctx, 'net_device');
   out.emit(
     loadMember(ctx, R1, R0, 'net_device.type'),
     stx.h(EVENT, F.linkType.offset, R1),
-    loadMember(ctx, R9, R0, 'net_device.hard_header_len'),
+    loadMember(ctx, LENGTH, R0, 'net_device.hard_header_len'),
     loadSkb(ctx, R1),
     loadMember(ctx, R3, R1, 'sk_buff.head'),
     loadMember(ctx, R2, R1, 'sk_buff.mac_header'),
@@ -129,13 +118,13 @@ function putLink(ctx: HookContext): void {
     sub.reg(R2, R3),
     jeq.imm(R2, 0, done),
     jsgt.imm(R2, MAX_LINK_DISTANCE, done),
-    jle.imm(R9, EVENT_MAC_BYTES, short),
-    mov.imm(R9, EVENT_MAC_BYTES),
+    jle.imm(LENGTH, EVENT_MAC_BYTES, short),
+    mov.imm(LENGTH, EVENT_MAC_BYTES),
     at(short),
-    stx.b(EVENT, F.macLength.offset, R9),
+    stx.b(EVENT, F.macLength.offset, LENGTH),
     mov.reg(R1, EVENT),
     add.imm(R1, F.mac.offset),
-    mov.reg(R2, R9),
+    mov.reg(R2, LENGTH),
     call.helper(HELPER.probeReadKernel),
     at(done),
   );
@@ -143,32 +132,13 @@ function putLink(ctx: HookContext): void {
 
 const MAX_LINK_DISTANCE = 0xffff;
 
-const TCP_TIME_WAIT = 6;
-const TCP_NEW_SYN_RECV = 12;
-
 /** uid and gid of a full socket of this namespace with a file (nf_log_dump_sk_uid_gid). */
 function putOwner(ctx: HookContext): void {
   const { out } = ctx;
   const done = out.label('noowner');
-  out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.sk'), jeq.imm(R1, 0, done));
-  castTo(ctx, 'sock_common');
-  out.emit(
-    loadMember(ctx, R1, R0, 'sock_common.skc_state'),
-    jeq.imm(R1, TCP_TIME_WAIT, done),
-    jeq.imm(R1, TCP_NEW_SYN_RECV, done),
-    loadMember(ctx, R1, R0, 'sock_common.skc_net'),
-    loadState(ctx, R2),
-    loadMember(ctx, R2, R2, 'nf_hook_state.net'),
-    jne.reg(R1, R2, done),
-    mov.reg(R1, R0),
-  );
-  castTo(ctx, 'sock');
-  out.emit(loadMember(ctx, R1, R0, 'sock.sk_socket'), jeq.imm(R1, 0, done));
-  castTo(ctx, 'socket');
-  out.emit(loadMember(ctx, R1, R0, 'socket.file'), jeq.imm(R1, 0, done));
-  castTo(ctx, 'file');
-  out.emit(loadMember(ctx, R1, R0, 'file.f_cred'));
-  castTo(ctx, 'cred');
+  loadSocketFile(ctx, 'none', done);
+  out.emit(jeq.imm(R1, 0, done));
+  castCredentials(ctx);
   out.emit(
     loadMember(ctx, R1, R0, 'cred.fsuid'),
     stx.w(EVENT, F.uid.offset, R1),
@@ -187,23 +157,23 @@ function putPacket(ctx: HookContext): void {
     loadSkb(ctx, R1),
     mov.imm(R2, 0),
     mov.reg(R3, R10),
-    add.imm(R3, FRAME.dynptr),
+    add.imm(R3, STACK.dynptr),
     call.kfunc('bpf_dynptr_from_skb'),
     loadSkb(ctx, R1),
-    loadMember(ctx, R9, R1, 'sk_buff.len'),
-    jle.imm(R9, EVENT_PACKET_BYTES, short),
-    mov.imm(R9, EVENT_PACKET_BYTES),
+    loadMember(ctx, LENGTH, R1, 'sk_buff.len'),
+    jle.imm(LENGTH, EVENT_PACKET_BYTES, short),
+    mov.imm(LENGTH, EVENT_PACKET_BYTES),
     at(short),
     mov.reg(R1, EVENT),
     add.imm(R1, F.packet.offset),
-    mov.reg(R2, R9),
+    mov.reg(R2, LENGTH),
     mov.reg(R3, R10),
-    add.imm(R3, FRAME.dynptr),
+    add.imm(R3, STACK.dynptr),
     mov.imm(R4, 0),
     mov.imm(R5, 0),
     call.helper(HELPER.dynptrRead),
     jne.imm(R0, 0, failed),
-    stx.h(EVENT, F.captured.offset, R9),
+    stx.h(EVENT, F.captured.offset, LENGTH),
     ja(done),
     at(failed),
     st.h(EVENT, F.captured.offset, 0),

@@ -3,9 +3,8 @@
  * one masked comparison of half a register: fewer instructions, and one branch for the verifier instead of two.
  */
 
-import { and, mov, rsh } from '../../bpf/assembly.ts';
-import { R1 } from '../../bpf/instruction.ts';
-import { fieldMax } from '../../policy/expr.ts';
+import { and, mov, or, rsh, xor } from '../../bpf/assembly.ts';
+import { R1, R2 } from '../../bpf/instruction.ts';
 import type { Expr } from '../../policy/ir.ts';
 import { jumpIfCompares, type Target } from './branch.ts';
 import type { BodyContext } from './context.ts';
@@ -21,12 +20,11 @@ export interface WordTest {
   readonly value: number;
 }
 
-/** Never true: two equalities that contradict each other. */
 export type MergedTest = WordTest | Expr;
 
 /**
  * Turns the members of a conjunction of pure tests into as few tests as possible. A merged test stands where its first
- * member stood; pure tests may change places freely.
+ * member stood; pure tests may change places freely. Equalities that contradict each other leave a constant.
  */
 export function mergeEqualities(exprs: readonly Expr[], layout: FlowLayout): readonly MergedTest[] {
   const out: MergedTest[] = [];
@@ -49,10 +47,16 @@ function asWord(expr: Expr, layout: FlowLayout): WordTest | undefined {
   const place = layout.places[expr.field];
   const range = expr.ranges[0]!;
   if (place === undefined || range.min !== range.max) return undefined;
-  const half = place.shift >= 32 ? 'high' : 'low';
-  const shift = BigInt(place.shift % 32);
-  const mask = (expr.mask ?? fieldMax(expr.field)) << shift;
-  return { kind: 'word', register: place.register, half, mask: Number(mask), value: Number(range.min << shift) };
+  // Places never cross the middle of the register, so plain numbers do.
+  const high = place.shift >= 32;
+  const unit = 2 ** (high ? place.shift - 32 : place.shift);
+  return {
+    kind: 'word',
+    register: place.register,
+    half: high ? 'high' : 'low',
+    mask: (expr.mask === undefined ? 2 ** place.bits - 1 : Number(expr.mask)) * unit,
+    value: Number(range.min) * unit,
+  };
 }
 
 function isSameHalf(other: MergedTest, word: WordTest): boolean {
@@ -67,11 +71,32 @@ function join(a: WordTest, b: WordTest): WordTest | undefined {
 
 /** Jumps to `target` unless the test holds. */
 export function jumpUnlessWord(ctx: BodyContext, test: WordTest, target: Target): void {
-  const { register, half, mask, value } = test;
+  loadWord(ctx, test, R1);
+  jumpIfCompares(ctx, R1, 'ne', BigInt(test.value), 32, target);
+}
+
+/** Jumps to `target` unless all tests hold, with a single branch: what differs is collected first. */
+export function jumpUnlessWords(ctx: BodyContext, tests: readonly WordTest[], target: Target): void {
+  const [first, ...others] = tests;
+  if (first === undefined) return;
+  if (others.length === 0) {
+    jumpUnlessWord(ctx, first, target);
+    return;
+  }
+  loadWord(ctx, first, R1);
+  ctx.out.emit(xor.imm32(R1, first.value));
+  for (const test of others) {
+    loadWord(ctx, test, R2);
+    ctx.out.emit(xor.imm32(R2, test.value), or.reg(R1, R2));
+  }
+  jumpIfCompares(ctx, R1, 'ne', 0n, 32, target);
+}
+
+/** dst = the half, masked. */
+function loadWord(ctx: BodyContext, { register, half, mask }: WordTest, dst: number): void {
   const zero = register === FLOW && half === 'low' ? Number(ctx.layout.zeroBits) : 0;
-  if (half === 'low') ctx.out.emit(mov.reg32(R1, register));
-  else ctx.out.emit(mov.reg(R1, register), rsh.imm(R1, 32));
+  if (half === 'low') ctx.out.emit(mov.reg32(dst, register));
+  else ctx.out.emit(mov.reg(dst, register), rsh.imm(dst, 32));
   // Bits that are always zero may be compared like any others, which often makes the mask needless.
-  if ((mask | zero) >>> 0 !== 0xffffffff) ctx.out.emit(and.imm32(R1, mask));
-  jumpIfCompares(ctx, R1, 'ne', BigInt(value), 32, target);
+  if ((mask | zero) >>> 0 !== 0xffffffff) ctx.out.emit(and.imm32(dst, mask));
 }

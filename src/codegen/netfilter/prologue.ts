@@ -41,11 +41,9 @@ import { walkIpv6Headers } from './ipv6-walk.ts';
 import { ADDRESSES, COUNTERS, FLOW, HELPER, STACK, TRANSPORT_BYTES } from './layout.ts';
 
 export interface PrologueTargets {
-  /** Ordinary packets; they fall through to it when it comes next. */
-  readonly normal: Label;
+  /** Ordinary packets; absent when all packets are treated as odd. */
+  readonly normal?: Label;
   readonly odd: Label;
-  /** Drops without counting. */
-  readonly drop: Label;
 }
 
 /** Where the slow path keeps what it knows, in r8 until the flow word is made: bad << 31 | fragment offset / 8 << 8 | protocol. */
@@ -53,19 +51,10 @@ export const SUMMARY = { fragmentShift: 8, broken: 0x80000000 } as const;
 
 const FRAGMENT_MASK = 0x1fff;
 
-/** Emits everything before the rules. `transport` says whether a flow word is needed, `fields` what rules ask for. */
-export function emitPrologue(
-  ctx: HookContext,
-  transport: boolean,
-  fields: ReadonlySet<FieldName>,
-  targets: PrologueTargets,
-): void {
-  if (transport) {
-    if (ctx.family === 'ipv4') emitIpv4(ctx, fields, targets);
-    else emitIpv6(ctx, fields, targets);
-  } else {
-    emitPlain(ctx, fields);
-  }
+/** Emits everything before rules that look behind the IP header; `fields` is what rules ask for. */
+export function emitPrologue(ctx: HookContext, fields: ReadonlySet<FieldName>, targets: PrologueTargets): void {
+  if (ctx.family === 'ipv4') emitIpv4(ctx, fields, targets);
+  else emitIpv6(ctx, fields, targets);
 }
 
 /** r9 = this CPU's counters. Emitted in front of every copy of the rules. */
@@ -85,8 +74,8 @@ function loadData(ctx: HookContext): void {
   ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, FLOW, R1, 'sk_buff.data'));
 }
 
-/** Only what lies in the IP header. */
-function emitPlain(ctx: HookContext, fields: ReadonlySet<FieldName>): void {
+/** The same for rules that ask only for what lies in the IP header, or not even for that; the rules follow. */
+export function emitPlain(ctx: HookContext, fields: ReadonlySet<FieldName>): void {
   const { out } = ctx;
   if (ctx.family === 'ipv6') {
     if (needsIpv6Header(fields)) {
@@ -195,6 +184,7 @@ function emitFast(
   further: () => void = () => {},
 ): void {
   const { out } = ctx;
+  if (targets.normal === undefined) return;
   storeTransportOffset(ctx);
   further();
   out.emit(
@@ -263,11 +253,30 @@ function emitSlow(ctx: HookContext, fields: ReadonlySet<FieldName>, targets: Pro
   );
   copyTransportHeader(ctx);
   loadTransportLengthAtLeast0(ctx, R4);
-  out.emit(jgt.imm(FLOW, 0xff, odd), jslt.imm(R4, TRANSPORT_BYTES, odd), mov.reg(COUNTERS, FLOW));
-  packNormal(ctx, fields, R10, STACK.buffer);
-  out.emit(ja(targets.normal), at(odd));
+  if (targets.normal !== undefined) {
+    out.emit(jgt.imm(FLOW, 0xff, odd), jslt.imm(R4, TRANSPORT_BYTES, odd), mov.reg(COUNTERS, FLOW));
+    packNormal(ctx, fields, R10, STACK.buffer);
+    forget(ctx);
+    out.emit(ja(targets.normal), at(odd));
+  }
   packOdd(ctx);
+  forget(ctx);
   out.emit(ja(targets.odd));
+}
+
+/**
+ * Makes r8 unknown to the verifier, without changing it. On a path where it knows the buffer to be zero it would know much of
+ * the flow word, and no state behind would equal one of the other paths. A slot of which one byte was written alone is
+ * remembered as plain bytes.
+ */
+function forget(ctx: HookContext): void {
+  ctx.out.emit(
+    stx.dw(R10, STACK.key, FLOW),
+    mov.reg(R1, FLOW),
+    rsh.imm(R1, 8),
+    stx.b(R10, STACK.key + 1, R1),
+    ldx.dw(FLOW, R10, STACK.key),
+  );
 }
 
 /** dst = max(0, skb->len - r9); uses r1. */

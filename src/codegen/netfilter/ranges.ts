@@ -1,9 +1,9 @@
 /** Is the value in a register in a set of ranges? */
 
-import { at, lddw, mov, rsh, sub } from '../../bpf/assembly.ts';
+import { and, at, lddw, mov, rsh, sub } from '../../bpf/assembly.ts';
 import { R1, R2, R3 } from '../../bpf/instruction.ts';
 import type { Interval } from '../../policy/ir.ts';
-import { behind, inside, jumpIfBit, jumpIfCompares, jumpTo, type Target } from './branch.ts';
+import { behind, inside, jumpIfCompares, jumpTo, type Target } from './branch.ts';
 import type { HookContext } from './context.ts';
 
 /** Ranges that all lie in the first 64 values are looked up in a 64-bit word. */
@@ -48,8 +48,12 @@ function jumpIfInRange(ctx: HookContext, test: RangeTest, range: Interval, sense
 function jumpByBitmap(ctx: HookContext, ranges: readonly Interval[], sense: boolean, target: Target): void {
   let bitmap = 0n;
   for (const { min, max } of ranges) for (let value = min; value <= max; value++) bitmap |= 1n << value;
-  ctx.out.emit(bitmap <= 0x7fffffffn ? mov.imm(R3, Number(bitmap)) : lddw.imm(R3, bitmap), rsh.reg(R3, R1));
-  jumpIfBit(ctx, R3, sense, target);
+  ctx.out.emit(
+    bitmap <= 0x7fffffffn ? mov.imm(R3, Number(bitmap)) : lddw.imm(R3, bitmap),
+    rsh.reg(R3, R1),
+    and.imm(R3, 1),
+  );
+  jumpIfCompares(ctx, R3, sense ? 'ne' : 'eq', 0n, 32, target);
 }
 
 function jumpBySearch(ctx: HookContext, test: RangeTest, sense: boolean, target: Target): void {

@@ -6,7 +6,7 @@ import type { Condition, Expr, PolicyRule, StatefulTest } from '../../policy/ir.
 import { assume, type Known, ORDINARY, trackOddity } from './assume.ts';
 import { jumpTo, type Target } from './branch.ts';
 import type { BodyContext } from './context.ts';
-import { jumpUnlessWord, mergeEqualities } from './merge.ts';
+import { jumpUnlessWord, jumpUnlessWords, mergeEqualities } from './merge.ts';
 import { jumpUnlessStateful } from './stateful.ts';
 import { jumpIf } from './test.ts';
 
@@ -24,8 +24,11 @@ interface Plan {
 
 const NOTHING: Known = {};
 
-/** Emits a rule. `act` emits what a match does; a rule that does not match goes to `next`, which is placed here. */
-export function emitRule(ctx: BodyContext, rule: PolicyRule, drop: Label, act: () => void): void {
+/**
+ * Emits a rule. `act` emits what a match does; it is not called, and the answer is false, when no packet that comes to this copy
+ * of the rules can match.
+ */
+export function emitRule(ctx: BodyContext, rule: PolicyRule, drop: Label, act: () => void): boolean {
   const next: Target = { label: ctx.out.label('next'), leaves: false, elseLeaves: leavesProgram(rule) };
   const hotdrop: Target = { label: drop, leaves: true, elseLeaves: false };
   const { steps, matches } = planRule(ctx, rule.conditions);
@@ -33,6 +36,7 @@ export function emitRule(ctx: BodyContext, rule: PolicyRule, drop: Label, act: (
   if (matches) act();
   else jumpTo(ctx, next);
   ctx.out.emit(at(next.label));
+  return matches;
 }
 
 /** True when a match ends the program. */
@@ -44,10 +48,7 @@ export function leavesProgram(rule: PolicyRule): boolean {
 function emitStep(ctx: BodyContext, step: Step, next: Target, hotdrop: Target): void {
   switch (step.kind) {
     case 'require':
-      for (const test of mergeEqualities(step.exprs, ctx.layout)) {
-        if (test.kind === 'word') jumpUnlessWord(ctx, test, next);
-        else jumpIf(ctx, test, false, next);
-      }
+      emitRequire(ctx, step.exprs, next);
       return;
     case 'hotdrop':
       jumpIf(ctx, step.expr, true, hotdrop);
@@ -56,6 +57,18 @@ function emitStep(ctx: BodyContext, step: Step, next: Target, hotdrop: Target): 
       jumpUnlessStateful(ctx, step.test, step.invert, next);
       return;
   }
+}
+
+/**
+ * The first equality alone, since it decides most packets; the other equalities in one branch, since every branch to the same
+ * place is one more that waits for the verifier; then everything else.
+ */
+function emitRequire(ctx: BodyContext, exprs: readonly Expr[], next: Target): void {
+  const tests = mergeEqualities(exprs, ctx.layout);
+  const words = tests.filter((test) => test.kind === 'word');
+  if (words.length > 0) jumpUnlessWord(ctx, words[0]!, next);
+  jumpUnlessWords(ctx, words.slice(1), next);
+  for (const test of tests) if (test.kind !== 'word') jumpIf(ctx, test, false, next);
 }
 
 /** Conditions for the packets of this copy of the rules, without what is decided already. */

@@ -3,27 +3,28 @@
 import {
   add,
   and,
+  arsh,
   at,
   atomic,
   call,
-  exit,
   jeq,
   jge,
-  jle,
-  jlt,
   jne,
   lddw,
   ldx,
   mov,
   mul,
+  or,
+  rsh,
   sub,
 } from '../../bpf/assembly.ts';
-import { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9 } from '../../bpf/instruction.ts';
+import type { CodeItem, Label } from '../../bpf/code.ts';
+import { R0, R1, R2, R3, R4, R5 } from '../../bpf/instruction.ts';
 import type { StatefulTest, StateObject } from '../../policy/ir.ts';
-import { creditsPerJiffy, limitCredits } from '../../policy/limit.ts';
+import { type LimitCredits, limitCredits } from '../../policy/limit.ts';
 import { MAP_NAMES } from '../compiled.ts';
 import { jumpIfCompares, type Target } from './branch.ts';
-import type { BodyContext, HookContext } from './context.ts';
+import type { BodyContext } from './context.ts';
 import { HELPER } from './layout.ts';
 
 /** struct { u64 prev; u32 credit; u32 unused } and struct { u32 count; u32 unused[3] } */
@@ -52,108 +53,116 @@ export function jumpUnlessStateful(ctx: BodyContext, test: StatefulTest, invert:
   const state = ctx.policy.states[test.state];
   const offset = ctx.stateOffsets[test.state];
   if (state?.kind !== test.kind || offset === undefined) throw new Error(`state ${test.state} is not a ${test.kind}`);
-  ctx.functions.add(state.kind);
-  ctx.out.emit(lddw.mapValue(R1, MAP_NAMES.states, offset));
-  if (state.kind === 'limit') {
-    const { cost, cap } = limitCredits(state, ctx.facts.hz);
-    ctx.out.emit(mov.imm32(R2, cost), mov.imm32(R3, cap));
-  } else ctx.out.emit(mov.imm32(R2, state.every));
-  ctx.out.emit(call.local(state.kind));
-  jumpIfCompares(ctx, R0, invert ? 'ne' : 'eq', 0n, 32, target);
+  if (state.kind === 'limit') runLimit(ctx, limitCredits(state, ctx.facts.hz), offset);
+  else runNth(ctx, state.every, offset);
+  jumpIfCompares(ctx, R4, invert ? 'ne' : 'eq', 0n, 32, target);
 }
 
 /** How often a compare-and-exchange is tried: it fails only when another CPU came between two instructions. */
-const TRIES = 16;
+const TRIES = 8;
+
+/** Branches that the verifier sees in the tries after the first. */
+export const HIDDEN_BRANCHES = (TRIES - 1) * 2;
 
 /**
- * Function limit(r1 state, r2 cost, r3 cap) -> r0 1 or 0: limit_mt of xt_limit. Unlike there, `prev` begins at the first
- * use, which finds the bucket full either way.
+ * r4 = 1 if the packet can be paid for, else 0: limit_mt of xt_limit. Unlike there, `prev` begins at the first use, which
+ * finds the bucket full either way.
  */
-export function emitLimit(ctx: HookContext): void {
+function runLimit(ctx: BodyContext, { cost, cap, perJiffy }: LimitCredits, offset: number): void {
   const { out } = ctx;
-  const [first, retry, capped, poor, fail, done] = ['first', 'retry', 'capped', 'poor', 'fail', 'done'].map((hint) =>
-    out.label(hint),
-  ) as [string, string, string, string, string, string];
+  const [use, known, again, done] = ['use', 'known', 'again', 'done'].map((hint) => out.label(hint)) as [
+    Label,
+    Label,
+    Label,
+    Label,
+  ];
   out.emit(
-    mov.reg(R6, R1),
-    mov.reg(R7, R2),
-    mov.reg(R8, R3),
     call.helper(HELPER.jiffies),
-    // Nothing to gain: poor, and no jiffy has passed since the last use.
-    ldx.w(R1, R6, LIMIT.credit),
-    jge.reg(R1, R7, first),
-    ldx.dw(R1, R6, LIMIT.prev),
-    jeq.reg(R1, R0, fail),
-    at(first),
-    mov.reg(R1, R0),
-    atomic.xchg.dw(R6, LIMIT.prev, R1),
+    lddw.mapValue(R1, MAP_NAMES.states, offset),
+    // Nothing to gain: too little credit, and no jiffy has passed since the last use.
+    mov.imm(R4, 0),
+    ldx.w(R2, R1, LIMIT.credit),
+    jge.imm32(R2, cost, use),
+    ldx.dw(R2, R1, LIMIT.prev),
+    jeq.reg(R2, R0, done),
+    at(use),
+    mov.reg(R3, R0),
+    atomic.xchg.dw(R1, LIMIT.prev, R3),
     mov.imm(R2, 0),
-    jeq.imm(R1, 0, retry),
+    jeq.imm(R3, 0, known),
     mov.reg(R2, R0),
-    sub.reg(R2, R1),
-    mul.imm32(R2, creditsPerJiffy(ctx.facts.hz)),
-    at(retry),
-    mov.imm(R9, TRIES),
-  );
-  const again = out.label('again');
-  out.emit(
+    sub.reg(R2, R3),
+    mul.imm32(R2, perJiffy),
+    at(known),
+    // r2: credit earned, and in its upper half the tries that are left.
+    lddw.imm(R3, BigInt(TRIES) << 32n),
+    or.reg(R2, R3),
     at(again),
-    ldx.w(R0, R6, LIMIT.credit),
+    ldx.w(R0, R1, LIMIT.credit),
     mov.reg32(R5, R0),
     mov.reg32(R3, R0),
     add.reg32(R3, R2),
-    jle.reg32(R3, R8, capped),
-    mov.reg32(R3, R8),
-    at(capped),
-    mov.imm(R4, 0),
-    jlt.reg32(R3, R7, poor),
-    sub.reg32(R3, R7),
-    mov.imm(R4, 1),
-    at(poor),
-    atomic.cmpxchg.w(R6, LIMIT.credit, R3),
+    // r3 = min(r3, cap), without a branch: the verifier would follow both sides in every try.
+    mov.imm32(R4, cap),
+    sub.reg(R4, R3),
+    ...keepNegative(R4, R0),
+    add.reg32(R3, R4),
+    // r4 = r3 >= cost
+    mov.imm32(R0, cost),
+    mov.reg(R4, R3),
+    sub.reg(R4, R0),
+    arsh.imm(R4, 63),
+    add.imm(R4, 1),
+    // r3 -= r4 ? cost : 0
+    mul.reg32(R0, R4),
+    sub.reg32(R3, R0),
+    mov.reg32(R0, R5),
+    atomic.cmpxchg.w(R1, LIMIT.credit, R3),
     jeq.reg32(R0, R5, done),
-    sub.imm(R9, 1),
-    jne.imm(R9, 0, again),
-    at(fail),
-    mov.imm(R0, 0),
-    exit(),
+    ...nextTry(R2, again),
     at(done),
-    mov.reg(R0, R4),
-    exit(),
   );
 }
 
-/** Function nth(r1 counter, r2 every) -> r0 1 or 0: mode nth of xt_statistic. */
-export function emitNth(ctx: HookContext): void {
+/** register = min(register, 0), signed; uses `scratch`. */
+function keepNegative(register: number, scratch: number): readonly CodeItem[] {
+  return [mov.reg(scratch, register), arsh.imm(scratch, 63), and.reg(register, scratch)];
+}
+
+/** r4 = 1 if it is this packet's turn, else 0: mode nth of xt_statistic. */
+function runNth(ctx: BodyContext, every: number, offset: number): void {
   const { out } = ctx;
-  const [again, wrap, store, done] = ['again', 'wrap', 'store', 'done'].map((hint) => out.label(hint)) as [
-    string,
-    string,
-    string,
-    string,
-  ];
+  const [again, store, done] = ['again', 'store', 'done'].map((hint) => out.label(hint)) as [Label, Label, Label];
   out.emit(
-    mov.imm(R9, TRIES),
+    lddw.mapValue(R1, MAP_NAMES.states, offset),
+    lddw.imm(R2, BigInt(TRIES) << 32n),
     at(again),
     ldx.w(R0, R1, 0),
     mov.reg32(R5, R0),
     mov.imm(R3, 0),
-    jeq.reg32(R0, R2, store),
+    mov.imm(R4, 1),
+    jeq.imm32(R0, every, store),
     mov.reg32(R3, R0),
     add.imm32(R3, 1),
+    // Wraps to 0 at 2^32 when `every` is the largest number there is; that is a match, too.
+    jeq.imm32(R3, 0, store),
+    mov.imm(R4, 0),
     at(store),
-    mov.reg32(R4, R3),
     atomic.cmpxchg.w(R1, 0, R3),
     jeq.reg32(R0, R5, done),
-    sub.imm(R9, 1),
-    jne.imm(R9, 0, again),
-    mov.imm(R0, 0),
-    exit(),
+    ...nextTry(R2, again),
     at(done),
-    mov.imm(R0, 1),
-    jeq.imm32(R4, 0, wrap),
-    mov.imm(R0, 0),
-    at(wrap),
-    exit(),
   );
+}
+
+/** Counts the upper half of `register` down and jumps to `again`; falls through with r4 = 0 when it is used up. Uses r3. */
+function nextTry(register: number, again: Label): readonly CodeItem[] {
+  return [
+    lddw.imm(R3, -(1n << 32n)),
+    add.reg(register, R3),
+    mov.reg(R3, register),
+    rsh.imm(R3, 32),
+    jne.imm32(R3, 0, again),
+    mov.imm(R4, 0),
+  ];
 }

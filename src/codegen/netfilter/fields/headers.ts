@@ -2,8 +2,8 @@
 
 import { add, and, at, endian, jeq, jne, ldx, lsh, mov, rsh } from '../../../bpf/assembly.ts';
 import { R0, R1, R2 } from '../../../bpf/instruction.ts';
-import { castNetworkHeader, castTo } from '../cast.ts';
-import { type HookContext, loadMember, loadSkb, loadState, memberPlace } from '../context.ts';
+import { castNetworkHeader, castTo, loadStatePointer } from '../cast.ts';
+import { type HookContext, loadMember, loadSkb, memberPlace } from '../context.ts';
 import { ADDRESSES, FLOW } from '../layout.ts';
 
 export function loadLength(ctx: HookContext): void {
@@ -23,7 +23,7 @@ export function loadPacketType(ctx: HookContext): void {
 
 /** Eight characters of a device's name as they lie in memory. A missing device is a NULL pointer and reads as zeros. */
 export function loadDeviceName(ctx: HookContext, which: 'in' | 'out', half: 'high' | 'low'): void {
-  ctx.out.emit(loadState(ctx, R1), loadMember(ctx, R1, R1, `nf_hook_state.${which}`));
+  loadStatePointer(ctx, `nf_hook_state.${which}`);
   castTo(ctx, 'net_device');
   const { offset } = memberPlace(ctx.facts, 'net_device.name');
   ctx.out.emit(ldx.dw(R1, R0, offset + (half === 'high' ? 0 : 8)));

@@ -2,7 +2,7 @@
 
 import { add, at, endian, ja, jeq, jne, jsgt, ldx, lsh, mov, or, rsh, sub } from '../../../bpf/assembly.ts';
 import { R0, R1, R2, R3, R4 } from '../../../bpf/instruction.ts';
-import { castTo } from '../cast.ts';
+import { castTo, loadSkbPointer } from '../cast.ts';
 import { type HookContext, loadMember, loadSkb } from '../context.ts';
 
 const ARPHRD_ETHER = 1;
@@ -13,7 +13,8 @@ const SOURCE = 6;
 /** r1 = address of the MAC header; jump to `none` if the device is no Ethernet or 14 bytes do not fit before the data. */
 function loadMacHeader(ctx: HookContext, none: string): void {
   const { out } = ctx;
-  out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.dev'), jeq.imm(R1, 0, none));
+  loadSkbPointer(ctx, 'sk_buff.dev');
+  out.emit(jeq.imm(R1, 0, none));
   castTo(ctx, 'net_device');
   out.emit(
     loadMember(ctx, R1, R0, 'net_device.type'),

@@ -1,58 +1,64 @@
 /** The packet's socket as xt_owner sees it: skb_to_full_sk, its inode, its file, the credentials the file was opened with. */
 
-import { at, ja, jeq, jne, mov } from '../../../bpf/assembly.ts';
-import { R0, R1, R2 } from '../../../bpf/instruction.ts';
-import { castTo } from '../cast.ts';
-import { type HookContext, loadMember, loadSkb, loadState } from '../context.ts';
+import { at, ja, jeq, jne, ldx, mov, stx } from '../../../bpf/assembly.ts';
+import type { Label } from '../../../bpf/code.ts';
+import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
+import { castTo, loadSkbPointer, loadStatePointer } from '../cast.ts';
+import { type HookContext, loadMember } from '../context.ts';
+import { STACK } from '../layout.ts';
 
 const TCP_TIME_WAIT = 6;
 const TCP_NEW_SYN_RECV = 12;
 
-/** r0 = skb_to_full_sk(skb): of a connection request its listener; no socket or one in TIME_WAIT: jump to `none`. */
-function castFullSocket(ctx: HookContext, none: string): void {
+/** Values of socket.state. */
+const [NO_SOCKET, WITHOUT_FILE, WITH_FILE] = [0, 1, 2];
+
+/** What becomes of a connection request: its listener stands for it (skb_to_full_sk), or it is no socket (sk_fullsock). */
+export type RequestRule = 'listener' | 'none';
+
+/** r0 = the packet's full socket as struct sock_common; none: jump to `none`. */
+function castFullSocket(ctx: HookContext, request: RequestRule, none: Label): void {
   const { out } = ctx;
   const full = out.label('full');
-  out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.sk'), jeq.imm(R1, 0, none));
+  loadSkbPointer(ctx, 'sk_buff.sk');
+  out.emit(jeq.imm(R1, 0, none));
   castTo(ctx, 'sock_common');
-  out.emit(
-    loadMember(ctx, R1, R0, 'sock_common.skc_state'),
-    jne.imm(R1, TCP_NEW_SYN_RECV, full),
-    loadMember(ctx, R1, R0, 'sock_common.skc_listener'),
-    jeq.imm(R1, 0, none),
-  );
-  castTo(ctx, 'sock_common');
-  out.emit(at(full), loadMember(ctx, R1, R0, 'sock_common.skc_state'), jeq.imm(R1, TCP_TIME_WAIT, none));
+  out.emit(loadMember(ctx, R1, R0, 'sock_common.skc_state'));
+  if (request === 'none') out.emit(jeq.imm(R1, TCP_NEW_SYN_RECV, none));
+  else {
+    out.emit(
+      jne.imm(R1, TCP_NEW_SYN_RECV, full),
+      loadMember(ctx, R1, R0, 'sock_common.skc_listener'),
+      jeq.imm(R1, 0, none),
+    );
+    castTo(ctx, 'sock_common');
+    out.emit(at(full), loadMember(ctx, R1, R0, 'sock_common.skc_state'));
+  }
+  out.emit(jeq.imm(R1, TCP_TIME_WAIT, none));
 }
 
-/** r1 = sk->sk_socket of a full socket of this network namespace; else a jump to `none`. */
-function loadInode(ctx: HookContext, none: string): void {
-  castFullSocket(ctx, none);
+/** r1 = sk->sk_socket->file of a full socket of this network namespace with an inode; else a jump to `none`. */
+export function loadSocketFile(ctx: HookContext, request: RequestRule, none: Label): void {
+  castFullSocket(ctx, request, none);
   ctx.out.emit(
+    // struct sock begins with its struct sock_common. The namespace is looked at last, because that needs all registers.
     loadMember(ctx, R1, R0, 'sock_common.skc_net'),
-    loadState(ctx, R2),
-    loadMember(ctx, R2, R2, 'nf_hook_state.net'),
-    jne.reg(R1, R2, none),
-    // struct sock begins with its struct sock_common.
+    stx.dw(R10, STACK.key, R1),
     mov.reg(R1, R0),
   );
   castTo(ctx, 'sock');
-  ctx.out.emit(loadMember(ctx, R1, R0, 'sock.sk_socket'), jeq.imm(R1, 0, none));
-}
-
-/** r1 = sk->sk_socket->file. */
-function loadFile(ctx: HookContext, none: string): void {
-  loadInode(ctx, none);
+  ctx.out.emit(loadMember(ctx, R1, R0, 'sock.sk_socket'), jeq.imm(R1, 0, none), stx.dw(R10, STACK.value, R1));
+  loadStatePointer(ctx, 'nf_hook_state.net');
+  ctx.out.emit(ldx.dw(R2, R10, STACK.key), jne.reg(R1, R2, none), ldx.dw(R1, R10, STACK.value));
   castTo(ctx, 'socket');
   ctx.out.emit(loadMember(ctx, R1, R0, 'socket.file'));
 }
 
-/** Values of socket.state. */
-const [NO_SOCKET, WITHOUT_FILE, WITH_FILE] = [0, 1, 2];
-
+/** 0 no socket, 1 without a file, 2 with one. */
 export function loadSocketState(ctx: HookContext): void {
   const { out } = ctx;
   const [none, done] = [out.label('nosock'), out.label('sock')];
-  loadFile(ctx, none);
+  loadSocketFile(ctx, 'listener', none);
   // A pointer to the verifier, so it can be compared but not computed with.
   out.emit(
     mov.reg(R2, R1),
@@ -66,14 +72,19 @@ export function loadSocketState(ctx: HookContext): void {
   );
 }
 
+/** r0 = credentials of the file in r1. */
+export function castCredentials(ctx: HookContext): void {
+  castTo(ctx, 'file');
+  ctx.out.emit(loadMember(ctx, R1, R0, 'file.f_cred'));
+  castTo(ctx, 'cred');
+}
+
 export function loadCredential(name: 'cred.fsuid' | 'cred.fsgid'): (ctx: HookContext) => void {
   return (ctx) => {
     const { out } = ctx;
     const [none, done] = [out.label('nocred'), out.label('cred')];
-    loadFile(ctx, none);
-    castTo(ctx, 'file');
-    out.emit(loadMember(ctx, R1, R0, 'file.f_cred'));
-    castTo(ctx, 'cred');
+    loadSocketFile(ctx, 'listener', none);
+    castCredentials(ctx);
     out.emit(loadMember(ctx, R1, R0, name), ja(done), at(none), mov.imm(R1, 0), at(done));
   };
 }
