@@ -73,9 +73,13 @@ function rowsOf(
 ): Rows {
   const builder = rowsBuilder(max);
   let entry = 0;
+  let ends = false;
   for (const { bounds, final, newEntry } of boxes) {
-    if (newEntry) entry += 1;
-    builder.add(entry, final);
+    if (newEntry) {
+      entry += 1;
+      ends = final;
+    }
+    builder.add(entry, ends);
     bounds.forEach(([lo, hi], d) => {
       builder.narrow(d, lo, hi);
     });

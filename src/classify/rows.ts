@@ -17,7 +17,7 @@ export interface Rows {
   readonly entry: Uint32Array;
   /**
    * 1: nothing behind this row is asked any more once it matched. Only such rows hide later ones. 0 for entries after
-   * which the list goes on (jumps, counting rules) or that have conditions outside of the box.
+   * which the list goes on (jumps, counting rules) or that have conditions outside of the box. The same for all rows of an entry.
    */
   readonly final: Uint8Array;
 }
