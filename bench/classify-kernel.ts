@@ -14,6 +14,8 @@ import {
   SLOTS_MAP,
   TRACE_ENTRIES,
   TRACE_MAP,
+  type TraceLayout,
+  traceLayout,
 } from './classify-walk.ts';
 
 export interface KernelFigures {
@@ -23,26 +25,34 @@ export interface KernelFigures {
   readonly loadMs: number;
 }
 
-/** The trace as the program reads it: 16 bytes for each header. */
-export function traceBytes(trace: Uint32Array): Uint8Array {
-  const out = new Uint8Array(TRACE_ENTRIES * 16);
+/** The trace as the program reads it; `trace` has one u32 for each dimension of each header. */
+function traceBytes(trace: Uint32Array, layout: TraceLayout): Uint8Array {
+  const out = new Uint8Array(TRACE_ENTRIES * layout.stride);
   const view = new DataView(out.buffer);
-  const headers = trace.length / 5;
-  // A stride that is prime to everything mixes headers that were written side by side.
+  const dimensions = layout.places.length;
+  const headers = trace.length / dimensions;
   for (let i = 0; i < TRACE_ENTRIES; i++) {
-    const from = ((i * 7919) % headers) * 5;
-    view.setUint32(i * 16, trace[from]!, true);
-    view.setUint32(i * 16 + 4, trace[from + 1]!, true);
-    view.setUint16(i * 16 + 8, trace[from + 2]!, true);
-    view.setUint16(i * 16 + 10, trace[from + 3]!, true);
-    view.setUint8(i * 16 + 12, trace[from + 4]!);
+    const from = mixed(i, headers) * dimensions;
+    layout.places.forEach(({ offset, bytes }, d) => {
+      const at = i * layout.stride + offset;
+      if (bytes === 4) view.setUint32(at, trace[from + d]!, true);
+      else if (bytes === 2) view.setUint16(at, trace[from + d]!, true);
+      else view.setUint8(at, trace[from + d]!);
+    });
   }
   return out;
+}
+
+/** A stride that is prime to nearly everything mixes headers that were written side by side. */
+function mixed(i: number, headers: number): number {
+  return (i * 7919) % headers;
 }
 
 /** Looks the trace up in the kernel. Every answer of the first headers is compared with `lookup`. */
 export function measureLookups(classifier: Classifier, trace: Uint32Array): KernelFigures {
   const array = { type: 'array', keySize: 4, maxEntries: 1 } as const;
+  const layout = traceLayout(classifier.rows.max);
+  const dimensions = layout.places.length;
   const { parts, words } = placeParts(classifier.parts);
   // A record of the last slot may be read beyond the end.
   const slots = new Uint8Array(words.byteLength + 1024);
@@ -50,11 +60,11 @@ export function measureLookups(classifier: Classifier, trace: Uint32Array): Kern
   const maps = new Map(
     [
       { ...array, name: SLOTS_MAP, valueSize: slots.byteLength, initial: slots },
-      { ...array, name: TRACE_MAP, valueSize: TRACE_ENTRIES * 16, initial: traceBytes(trace) },
+      { ...array, name: TRACE_MAP, valueSize: TRACE_ENTRIES * layout.stride, initial: traceBytes(trace, layout) },
       { ...array, name: INDEX_MAP, valueSize: 8 },
     ].map((spec) => [spec.name, createMap(spec)]),
   );
-  const prologue = keyPrologue(classifier.plan);
+  const prologue = keyPrologue(classifier.plan, layout);
   const start = performance.now();
   const walk = loadProgram(
     buildProgram('cls_walk', 'socket_filter', [
@@ -68,12 +78,12 @@ export function measureLookups(classifier: Classifier, trace: Uint32Array): Kern
   try {
     const data = new Uint8Array(64);
     const once = prepareTestRun(walk, { data });
-    const headers = trace.length / 5;
+    const headers = trace.length / dimensions;
     maps.get(INDEX_MAP)!.writeValue(new Uint8Array(8));
     for (let i = 0; i < 3000; i++) {
       const { retval } = once();
-      const header = ((i * 7919) % headers) * 5;
-      const want = lookup(classifier, trace.subarray(header, header + 5));
+      const header = mixed(i, headers) * dimensions;
+      const want = lookup(classifier, trace.subarray(header, header + dimensions));
       if (retval !== (want < 0 ? classifier.rows.count : want))
         throw new Error(`header ${i}: row ${retval}, expected ${want}`);
     }

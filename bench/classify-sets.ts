@@ -146,6 +146,43 @@ export function sourceSet(count: number): FilterSet {
   return { name: `source_${count}`, filters, trace };
 }
 
+/**
+ * The same rules in IPv6: 2001:db8::/32 before an address's upper half and a host number in the last word, so that /16 becomes
+ * /48, /24 becomes /56 and longer prefixes name networks and hosts. Dimensions: the four words of both addresses that differ (1..3
+ * of each), ports, protocol.
+ */
+export function filterRows6(set: FilterSet): { readonly rows: Rows; readonly trace: Uint32Array } {
+  const word = 0xffffffff;
+  const builder = rowsBuilder([word, word, word, word, word, word, 0xffff, 0xffff, 0xff], set.filters.length);
+  const narrowAddress = (first: number, address: number, length: number): void => {
+    const [high, low] = [(address >>> 16) << 16, (address << 16) >>> 0];
+    const mask = maskOf(length);
+    if (length > 0) builder.narrow(first, high >>> 0, (high | ~(mask & 0xffff0000)) >>> 0);
+    if (length > 16) builder.narrow(first + 1, low, (low | ~((mask << 16) >>> 0)) >>> 0);
+    if (length === 32) builder.narrow(first + 2, address & 0xff, address & 0xff);
+  };
+  set.filters.forEach((filter, index) => {
+    builder.add(index, true);
+    narrowAddress(0, filter.src, filter.srcLength);
+    narrowAddress(3, filter.dst, filter.dstLength);
+    builder.narrow(6, ...filter.sport);
+    builder.narrow(7, ...filter.dport);
+    if (filter.protocol !== undefined) builder.narrow(8, filter.protocol, filter.protocol);
+  });
+  const headers = set.trace.length / 5;
+  const trace = new Uint32Array(headers * 9);
+  for (let i = 0; i < headers; i++) {
+    const [src = 0, dst = 0, sport = 0, dport = 0, protocol = 0] = set.trace.subarray(i * 5, i * 5 + 5);
+    const words = [src, dst].flatMap((address) => [
+      ((address >>> 16) << 16) >>> 0,
+      (address << 16) >>> 0,
+      address & 0xff,
+    ]);
+    trace.set([...words, sport, dport, protocol], i * 9);
+  }
+  return { rows: builder.finish(), trace };
+}
+
 const HEADER_BYTES: Readonly<Record<number, number>> = { 6: 20, 17: 8 };
 
 /** The rules of a set as lowering makes them of `-s -d -p -m --sport --dport -j DROP`, guards included. */

@@ -38,8 +38,8 @@ export const TRACE_ENTRIES = 1 << 16;
 const KEY = -64;
 const BEST = -72;
 const LEAF_SLOTS = -80;
-/** Eight dimensions: the byte offset of one in the key. */
-const KEY_MASK = 0x1c;
+/** Sixteen dimensions: the byte offset of one in the key. */
+const KEY_MASK = 0x3c;
 
 /** Where a part's slots begin in the map's value. */
 export type PlacedPart = Part & { readonly base: number };
@@ -60,8 +60,32 @@ export function placeParts(parts: readonly Part[]): {
   return { parts: placed, words };
 }
 
-/** Takes the next header of the trace to the stack, and K, K | H of two words to R6..R9. */
-export function keyPrologue(plan: LanePlan): CodeItem[] {
+/** How a header lies in the trace: each dimension in as few bytes as it needs. */
+export interface TraceLayout {
+  readonly places: readonly { readonly offset: number; readonly bytes: 1 | 2 | 4 }[];
+  /** Bytes of a header, a power of two. */
+  readonly stride: number;
+}
+
+export function traceLayout(max: Uint32Array): TraceLayout {
+  let offset = 0;
+  const places = Array.from(max, (largest) => {
+    const bytes = largest > 0xffff ? 4 : largest > 0xff ? 2 : 1;
+    const place = { offset, bytes } as const;
+    offset += bytes;
+    return place;
+  });
+  return { places, stride: 2 ** Math.ceil(Math.log2(offset)) };
+}
+
+/** Stack: K and K | H of word w. */
+const packed = (w: number): number => -96 - 16 * w;
+const guarded = (w: number): number => -88 - 16 * w;
+/** Two words fit in registers: K in R6 and R8, K | H in R7 and R9. */
+const IN_REGISTERS = 2;
+
+/** Takes the next header of the trace to the stack, and prepares its words. */
+export function keyPrologue(plan: LanePlan, layout: TraceLayout): CodeItem[] {
   const code: CodeItem[] = [
     lddw.mapValue(R1, INDEX_MAP, 0),
     ldx.dw(R2, R1, 0),
@@ -69,27 +93,26 @@ export function keyPrologue(plan: LanePlan): CodeItem[] {
     add.imm(R3, 1),
     stx.dw(R1, 0, R3),
     and.imm(R2, TRACE_ENTRIES - 1),
-    lsh.imm(R2, 4),
+    lsh.imm(R2, Math.log2(layout.stride)),
     lddw.mapValue(R1, TRACE_MAP, 0),
     add.reg(R1, R2),
-    mov.imm(R6, 0),
-    mov.imm(R8, 0),
+    mov.imm(R2, 0),
   ];
-  const load = [
-    () => ldx.w(R2, R1, 0),
-    () => ldx.w(R2, R1, 4),
-    () => ldx.h(R2, R1, 8),
-    () => ldx.h(R2, R1, 10),
-    () => ldx.b(R2, R1, 12),
-  ];
-  load.forEach((one, d) => {
-    const lane = plan.lanes[d]!;
-    code.push(one(), stx.w(R10, KEY + 4 * d, R2));
-    if (lane.shift > 0) code.push(lsh.imm(R2, lane.shift));
-    code.push(or.reg(lane.word === 0 ? R6 : R8, R2));
+  for (let offset = KEY; offset < 0; offset += 8) code.push(stx.dw(R10, offset, R2));
+  layout.places.forEach(({ offset, bytes }, d) => {
+    const load = bytes === 4 ? ldx.w : bytes === 2 ? ldx.h : ldx.b;
+    code.push(load(R2, R1, offset), stx.w(R10, KEY + 4 * d, R2));
   });
-  code.push(mov.imm(R2, 0), stx.w(R10, KEY + 20, R2), stx.dw(R10, KEY + 24, R2));
-  code.push(lddw.imm(R2, plan.guards), mov.reg(R7, R6), or.reg(R7, R2), mov.reg(R9, R8), or.reg(R9, R2));
+  code.push(lddw.imm(R3, plan.guards));
+  for (let w = 0; w < plan.words; w++) {
+    const [k, kh] = w === 1 ? [R8, R9] : [R6, R7];
+    code.push(mov.imm(k, 0));
+    plan.lanes.forEach(({ word, shift }, d) => {
+      if (word === w) code.push(ldx.w(R2, R10, KEY + 4 * d), lsh.imm(R2, shift), or.reg(k, R2));
+    });
+    code.push(mov.reg(kh, k), or.reg(kh, R3));
+    if (plan.words > IN_REGISTERS) code.push(stx.dw(R10, packed(w), k), stx.dw(R10, guarded(w), kh));
+  }
   return code;
 }
 
@@ -159,17 +182,18 @@ function emitLeaf(plan: LanePlan, part: PlacedPart, number: number): CodeItem[] 
 
 /** R3 + offset: the record. Leaves the guard bits in R0 and those that are left in R4; uses R2. */
 function containsRow(plan: LanePlan, offset: number): CodeItem[] {
-  const code: CodeItem[] = [
-    mov.reg(R4, R7),
-    ldx.dw(R0, R3, offset),
-    sub.reg(R4, R0),
-    ldx.dw(R0, R3, offset + 8),
-    sub.reg(R0, R6),
-    and.reg(R4, R0),
-  ];
-  if (plan.words > 1) {
-    code.push(mov.reg(R2, R9), ldx.dw(R0, R3, offset + 16), sub.reg(R2, R0), and.reg(R4, R2));
-    code.push(ldx.dw(R0, R3, offset + 24), sub.reg(R0, R8), and.reg(R4, R0));
+  const code: CodeItem[] = [];
+  for (let w = 0; w < plan.words; w++) {
+    const left = w === 0 ? R4 : R2;
+    const at = offset + 16 * w;
+    const here = plan.words <= IN_REGISTERS;
+    code.push(here ? mov.reg(left, w === 0 ? R7 : R9) : ldx.dw(left, R10, guarded(w)));
+    code.push(ldx.dw(R0, R3, at), sub.reg(left, R0));
+    if (w > 0) code.push(and.reg(R4, R2));
+    code.push(ldx.dw(R0, R3, at + 8));
+    if (here) code.push(sub.reg(R0, w === 0 ? R6 : R8));
+    else code.push(ldx.dw(R2, R10, packed(w)), sub.reg(R0, R2));
+    code.push(and.reg(R4, R0));
   }
   code.push(lddw.imm(R0, plan.guards), and.reg(R4, R0));
   return code;

@@ -6,8 +6,9 @@
  */
 import { loadavg } from 'node:os';
 import { buildClassifier, type Choice, type Classifier, lookup } from '../src/classify/classifier.ts';
+import type { Rows } from '../src/classify/rows.ts';
 import { measureLookups } from './classify-kernel.ts';
-import { enlargeSet, type FilterSet, filterRows, readFilterSet, sourceSet } from './classify-sets.ts';
+import { enlargeSet, type FilterSet, filterRows, filterRows6, readFilterSet, sourceSet } from './classify-sets.ts';
 
 const CLASSBENCH_NAMES = ['acl1', 'fw1', 'ipc1'] as const;
 
@@ -30,8 +31,8 @@ function thinned(set: FilterSet, count: number): FilterSet {
 }
 
 /** One line of the table. */
-function report(set: FilterSet, choice: Choice, inKernel: boolean): string | undefined {
-  const rows = filterRows(set);
+function report(name: string, rows: Rows, trace: Uint32Array, choice: Choice, inKernel: boolean): string | undefined {
+  const dimensions = rows.max.length;
   // Once to warm up: a resident compiler is warm.
   buildClassifier(rows, choice);
   const start = performance.now();
@@ -39,11 +40,11 @@ function report(set: FilterSet, choice: Choice, inKernel: boolean): string | und
   const buildMs = performance.now() - start;
   if (classifier.kind === 'linear') return undefined;
   const cost = { slots: 0, rows: 0, lookups: 0 };
-  const headers = Math.min(20_000, set.trace.length / 5);
-  for (let i = 0; i < headers; i++) lookup(classifier, set.trace.subarray(i * 5, i * 5 + 5), 0, cost);
-  const figures = inKernel ? measureLookups(classifier, set.trace) : undefined;
+  const headers = Math.min(20_000, trace.length / dimensions);
+  for (let i = 0; i < headers; i++) lookup(classifier, trace.subarray(i * dimensions, (i + 1) * dimensions), 0, cost);
+  const figures = inKernel ? measureLookups(classifier, trace) : undefined;
   const columns = [
-    set.name.padEnd(16),
+    name.padEnd(16),
     String(rows.count).padStart(7),
     choice.padEnd(6),
     partsOf(classifier).padEnd(8),
@@ -83,9 +84,13 @@ function main(given: readonly string[]): void {
     if (names.length > 0 && !names.some((name) => set.name.startsWith(name))) continue;
     for (const choice of ['auto', 'trees', 'hashes'] as const) {
       if (choice === 'hashes' && !set.name.startsWith('source')) continue;
-      const line = report(set, choice, inKernel);
+      const line = report(set.name, filterRows(set), set.trace, choice, inKernel);
       if (line !== undefined) console.log(line);
     }
+    if (set.name.startsWith('source')) continue;
+    const { rows, trace } = filterRows6(set);
+    const line = report(`${set.name}_v6`, rows, trace, 'auto', inKernel);
+    if (line !== undefined) console.log(line);
   }
   console.log(load());
 }

@@ -26,9 +26,11 @@ export interface CutTreeLimits {
   readonly maxSlots: number;
   /** Inner slots on a path at most; what is left then becomes one leaf. */
   readonly maxDepth: number;
+  /** Lists up to this length are not cut. */
+  readonly leafRows: number;
 }
 
-export const CUT_TREE_LIMITS: CutTreeLimits = { maxSlots: 1 << 22, maxDepth: 16 };
+export const CUT_TREE_LIMITS: CutTreeLimits = { maxSlots: 1 << 22, maxDepth: 16, leafRows: SLOT_ROWS };
 
 /** Lists up to this length may become a leaf of several slots when a cut would copy too much. */
 const LONG_LEAF = 4 * SLOT_ROWS;
@@ -80,10 +82,13 @@ export function buildCutTree(
   };
 
   const build = (slot: number, from: number, end: number, depth: number): void => {
-    if (failed) return;
+    if (failed || buffer.used - firstSlot > limits.maxSlots) {
+      failed = true;
+      return;
+    }
     const to = dropDead(rows, stack, from, end, region);
     const length = to - from;
-    if (length <= SLOT_ROWS || depth >= limits.maxDepth) {
+    if (length <= limits.leafRows || depth >= limits.maxDepth) {
       leaf(slot, from, to, depth);
       return;
     }
@@ -95,10 +100,6 @@ export function buildCutTree(
       return;
     }
     const first = takeSlots(buffer, cut.count + 1);
-    if (buffer.used - firstSlot > limits.maxSlots) {
-      failed = true;
-      return;
-    }
     writeInnerSlot(buffer, slot, cut.dimension, first, cut.thresholds, cut.count);
     const { dimension, count } = cut;
     const min = region.lo[dimension]!;

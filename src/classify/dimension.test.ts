@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fieldMax, test } from '../policy/expr.ts';
 import type { FieldName } from '../policy/fields.ts';
 import type { Test } from '../policy/ir.ts';
-import { axisBoxes, dimensionValue, planAxis, unmask } from './dimension.ts';
+import { axisBoxes, dimensionValue, planAxis, unmask, wordsUsed } from './dimension.ts';
 
 const FIELD = fc.constantFrom<FieldName>(
   'ip.saddr',
@@ -56,6 +56,23 @@ describe('dimensions', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('words that every interval leaves open are no dimensions', () => {
+    const prefix = { min: 0x2001_0db8_0000_0001n << 64n, max: (0x2001_0db8_0000_0002n << 64n) - 1n };
+    expect(wordsUsed('ip6.saddr', prefix)).toBe(2);
+    const many = Array.from({ length: 20 }, (_, i) => prefix.min + (BigInt(i) << 64n));
+    const axis = planAxis('ip6.saddr', undefined, many, 0, 2);
+    expect(axis.dimensions.map(({ part }) => part)).toEqual([
+      { kind: 'word', word: 0 },
+      { kind: 'word', word: 1 },
+    ]);
+    expect(axisBoxes(axis, prefix)).toEqual([
+      [
+        [0x20010db8, 0x20010db8],
+        [1, 1],
+      ],
+    ]);
   });
 
   it('a mask of upper bits becomes intervals, others stay', () => {

@@ -49,12 +49,26 @@ export function unmask(test: Test): Test {
   return { kind: 'test', field: test.field, ranges };
 }
 
-/** The dimensions for a field, given every boundary (a value v between v and v + 1) that is asked about. */
+/** Words of a wide field, from the top, that an interval does not leave open: 2 for the prefixes up to /64 of an IPv6 address. */
+export function wordsUsed(field: FieldName, range: Interval): number {
+  let words = Math.ceil(FIELDS[field].bits / 32);
+  const open = 0xffffffffn;
+  for (let below = 0n; words > 1; words--, below += 32n) {
+    if (((range.min >> below) & open) !== 0n || ((range.max >> below) & open) !== open) break;
+  }
+  return words;
+}
+
+/**
+ * The dimensions for a field, given every boundary (a value v between v and v + 1) that is asked about, and how many words of a
+ * wide field (see wordsUsed).
+ */
 export function planAxis(
   field: FieldName,
   mask: bigint | undefined,
   boundaries: readonly bigint[],
   first: number,
+  words = Math.ceil(FIELDS[field].bits / 32),
 ): Axis {
   const { bits } = FIELDS[field];
   const about = mask === undefined ? { field } : { field, mask };
@@ -70,9 +84,9 @@ export function planAxis(
       dimensions: [{ ...about, part: { kind: 'whole' }, max: Number(mask ?? fieldMax(field)) }],
     };
   }
-  const words = Math.ceil(bits / 32);
+  const all = Math.ceil(bits / 32);
   const dimensions = Array.from({ length: words }, (_, word): Dimension => {
-    const max = word === 0 ? Number(fieldMax(field) >> BigInt(32 * (words - 1))) : WORD_MAX;
+    const max = word === 0 ? Number(fieldMax(field) >> BigInt(32 * (all - 1))) : WORD_MAX;
     return { ...about, part: { kind: 'word', word }, max };
   });
   return { ...about, first, dimensions };
@@ -109,7 +123,9 @@ export function axisBoxes(axis: Axis, range: Interval): readonly AxisBox[] {
     case 'rank':
       return [[[dimensionValue(only!, range.min), dimensionValue(only!, range.max)]]];
     case 'word':
-      return wordBoxes(range.min, range.max, axis.dimensions.length);
+      return wordBoxes(range.min, range.max, Math.ceil(FIELDS[axis.field].bits / 32)).map((box) =>
+        box.slice(0, axis.dimensions.length),
+      );
   }
 }
 

@@ -6,9 +6,17 @@
  * behind it.
  */
 import { fieldMax } from '../policy/expr.ts';
-import type { FieldName } from '../policy/fields.ts';
+import { FIELDS, type FieldName } from '../policy/fields.ts';
 import type { Condition, Expr, PolicyRule, Test } from '../policy/ir.ts';
-import { type Axis, type AxisBox, axisBoxes, type Dimension, dimensionValue, planAxis } from './dimension.ts';
+import {
+  type Axis,
+  type AxisBox,
+  axisBoxes,
+  type Dimension,
+  dimensionValue,
+  planAxis,
+  wordsUsed,
+} from './dimension.ts';
 import { guardCollector } from './guards.ts';
 import { type Rows, type RowsBuilder, rowsBuilder } from './rows.ts';
 import { type SplitRule, splitRule } from './split-rule.ts';
@@ -82,6 +90,8 @@ interface Question {
   readonly mask: bigint | undefined;
   readonly boundaries: Set<bigint>;
   uses: number;
+  /** Words of a wide field that some range does not leave open. */
+  words: number;
 }
 
 function extractRun(
@@ -132,9 +142,9 @@ function planAxes(questions: Questions, maxAxes: number): readonly Axis[] {
     .slice(0, maxAxes);
   const axes: Axis[] = [];
   let first = 0;
-  for (const { field, mask, boundaries } of kept) {
+  for (const { field, mask, boundaries, words } of kept) {
     const sorted = [...boundaries].sort((a, b) => (a < b ? -1 : 1));
-    const axis = planAxis(field, mask, sorted, first);
+    const axis = planAxis(field, mask, sorted, first, words);
     axes.push(axis);
     first += axis.dimensions.length;
   }
@@ -149,10 +159,13 @@ function collect(questions: Questions, test: Test): void {
   }
   let question = ofField.find((other) => other.mask === test.mask);
   if (question === undefined) {
-    question = { field: test.field, mask: test.mask, boundaries: new Set(), uses: 0 };
+    question = { field: test.field, mask: test.mask, boundaries: new Set(), uses: 0, words: 1 };
     ofField.push(question);
   }
   question.uses++;
+  if (FIELDS[test.field].bits > 32) {
+    for (const range of test.ranges) question.words = Math.max(question.words, wordsUsed(test.field, range));
+  }
   // Many boundaries are all alike: from here on only their number matters.
   if (question.boundaries.size > 64) return;
   for (const { min, max } of test.ranges) {

@@ -7,9 +7,12 @@ import type { RecordTable } from './lanes.ts';
 import { type Part, treePart } from './part.ts';
 import { countBelow, partsCost } from './parts-cost.ts';
 import type { Rows } from './rows.ts';
+import { SLOT_ROWS } from './slots.ts';
 
 /** A row is wide in a dimension when more than this share of all ends lies in it. */
 const WIDE = 1 / 24;
+/** Slots for each row that a tree may take, records included, beside MAY_GROW. */
+const SLOTS_PER_ROW = 48;
 /** Slots that a joined tree may have beyond twice as many as its parts. */
 const MAY_GROW = 16384;
 /** Rows that two parts may have together to be joined without a trial. */
@@ -19,9 +22,9 @@ const SAMPLE = 4096;
 
 /** Trees of the rows `list` (ascending). */
 export function buildForest(rows: Rows, records: RecordTable, list: Uint32Array): readonly Part[] {
-  let parts = partByShape(rows, list).map((one) => treePart(rows, records, one)!);
+  let parts: readonly Part[] = buildApart(rows, records, list, dividedDimensions(rows, list), 2);
   // The smallest first: it is the quickest to try, and a walk of its own is worth least.
-  for (let joined: Part[] | undefined = parts; joined !== undefined; ) {
+  for (let joined: readonly Part[] | undefined = parts; joined !== undefined; ) {
     parts = joined;
     joined = joinOnce(rows, records, parts, list.length);
   }
@@ -57,7 +60,8 @@ function worthTrying(rows: Rows, records: RecordTable, one: Uint32Array, two: Ui
   const step = Math.floor((one.length + two.length) / TRIAL_ROWS);
   if (step <= 1) return true;
   const lists = [one, two].map((list) => list.filter((_row, i) => i % step === 0));
-  const parts = lists.map((list) => treePart(rows, records, list)!);
+  const parts = lists.map((list) => treePart(rows, records, list));
+  if (!parts.every((part) => part !== undefined)) return false;
   const slots = parts.reduce((sum, part) => sum + part.slots, 0);
   const joined = treePart(rows, records, mergeLists(lists[0]!, lists[1]!), 2 * slots + MAY_GROW / step);
   const apart = parts.reduce((sum, part) => sum + part.cost.nanoseconds, 0);
@@ -72,22 +76,58 @@ function mergeLists(a: Uint32Array, b: Uint32Array): Uint32Array {
   return out;
 }
 
-function partByShape(rows: Rows, list: Uint32Array): Uint32Array[] {
-  const ends = rows.max.length === 0 ? [] : Array.from(rows.max, (_, d) => sampleEnds(rows, list, d));
-  const axes = ends.map((_, d) => d).sort((a, b) => ends[b]!.length - ends[a]!.length);
-  const chosen = axes.slice(0, 2).filter((d) => ends[d]!.length > 0);
-  const shape = new Uint8Array(list.length);
-  const sizes = new Uint32Array(4);
-  for (let i = 0; i < list.length; i++) {
-    let bits = 0;
-    chosen.forEach((d, bit) => {
-      const inside = countBelow(ends[d]!, rows.hi[d]![list[i]!]!) - countBelow(ends[d]!, rows.lo[d]![list[i]!]!);
-      if (inside > ends[d]!.length * WIDE + 2) bits |= 1 << bit;
-    });
-    shape[i] = bits;
-    sizes[bits]!++;
+/** A dimension with the distinct ends of its rows. */
+interface Divided {
+  readonly dimension: number;
+  readonly ends: Uint32Array;
+}
+
+/** Dimensions in which rows differ, the most divided first. */
+function dividedDimensions(rows: Rows, list: Uint32Array): readonly Divided[] {
+  return Array.from(rows.max, (_, dimension) => ({ dimension, ends: sampleEnds(rows, list, dimension) }))
+    .filter(({ ends }) => ends.length > 0)
+    .sort((a, b) => b.ends.length - a.ends.length);
+}
+
+/**
+ * Trees of the rows parted by shape in the first `count` dimensions. What is still copied too often is parted by the next dimension, and
+ * when none is left becomes a tree of long leaves.
+ */
+function buildApart(
+  rows: Rows,
+  records: RecordTable,
+  list: Uint32Array,
+  divided: readonly Divided[],
+  count: number,
+): readonly Part[] {
+  return partByShape(rows, list, divided.slice(0, count)).flatMap((one) => {
+    const tree = treePart(rows, records, one, one.length * SLOTS_PER_ROW + MAY_GROW);
+    if (tree !== undefined) return [tree];
+    if (divided.length > count) return buildApart(rows, records, one, divided.slice(count), 1);
+    return [longLeaves(rows, records, one)];
+  });
+}
+
+function longLeaves(rows: Rows, records: RecordTable, list: Uint32Array): Part {
+  for (let leafRows = 4 * SLOT_ROWS; ; leafRows *= 4) {
+    const tree = treePart(rows, records, list, list.length * SLOTS_PER_ROW + MAY_GROW, leafRows);
+    if (tree !== undefined) return tree;
   }
-  return Array.from(sizes, (_, which) => list.filter((_row, i) => shape[i] === which)).filter(
+}
+
+/** Lists of the rows that are wide in the same of the dimensions. */
+function partByShape(rows: Rows, list: Uint32Array, divided: readonly Divided[]): readonly Uint32Array[] {
+  const shape = new Uint8Array(list.length);
+  divided.forEach(({ dimension, ends }, bit) => {
+    const lo = rows.lo[dimension]!;
+    const hi = rows.hi[dimension]!;
+    const many = ends.length * WIDE + 2;
+    for (let i = 0; i < list.length; i++) {
+      const row = list[i]!;
+      if (countBelow(ends, hi[row]!) - countBelow(ends, lo[row]!) > many) shape[i] = shape[i]! | (1 << bit);
+    }
+  });
+  return Array.from({ length: 1 << divided.length }, (_, which) => list.filter((_row, i) => shape[i] === which)).filter(
     (part) => part.length > 0,
   );
 }

@@ -27,16 +27,17 @@ export interface Part {
   readonly cost: Cost;
 }
 
-/** One cut tree of the rows. Undefined beyond `maxSlots`. */
+/** One cut tree of the rows; lists up to `leafRows` are not cut. Undefined beyond `maxSlots`. */
 export function treePart(
   rows: Rows,
   records: RecordTable,
   list: Uint32Array,
   maxSlots: number = CUT_TREE_LIMITS.maxSlots,
+  leafRows: number = CUT_TREE_LIMITS.leafRows,
 ): Part | undefined {
   const buffer = slotBuffer(Math.max(16, list.length * 2));
   const root = takeSlots(buffer, 1);
-  const tree = buildCutTree(rows, records, list, buffer, root, { ...CUT_TREE_LIMITS, maxSlots });
+  const tree = buildCutTree(rows, records, list, buffer, root, { ...CUT_TREE_LIMITS, maxSlots, leafRows });
   return tree === undefined ? undefined : finishPart(list, buffer, tree, treeCost(tree));
 }
 
