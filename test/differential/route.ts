@@ -21,7 +21,9 @@ function destinationIn(frame: Uint8Array): { family: Family; address: bigint } |
   }
   if (type === 0x86dd && frame.length >= at + 42) {
     const address = bytesToInteger(frame.subarray(at + 26, at + 42));
-    if (address === 0n || frame[at + 26] === 0xff) return undefined;
+    // Link-local addresses belong to their link: one that is ours on lo is not found from another device.
+    const linkLocal = frame[at + 26] === 0xfe && (frame[at + 27]! & 0xc0) === 0x80;
+    if (address === 0n || frame[at + 26] === 0xff || linkLocal) return undefined;
     return { family: 'ipv6', address };
   }
   return undefined;

@@ -31,6 +31,16 @@ function isBlank(lines: readonly string[]): boolean {
 }
 
 /**
+ * What iptables-save leaves out although it decides: each of these makes its rule match nothing. bpfilter prints them, because
+ * without them the text would mean something else.
+ */
+const UNPRINTED = / ! -[io] \+(?= |$)| ! --[sd]port 0:65535(?= |$)|(?<! !) --tcp-flags NONE \S+/g;
+
+function comparable(line: string | undefined): string | undefined {
+  return line?.replace(UNPRINTED, '');
+}
+
+/**
  * Lines that differ, in the form `table: left | right`. A table that one side lacks counts as equal when the other side's
  * holds nothing: iptables makes tables come into being by looking at them.
  */
@@ -45,7 +55,8 @@ export function savedDifferences(left: string, right: string): readonly string[]
     for (let index = 0; index < Math.max(ours.length, theirs.length); index++) {
       const one = ours[index];
       const other = theirs[index];
-      if (one !== other) differences.push(`${table}: ${one ?? '(nothing)'} | ${other ?? '(nothing)'}`);
+      if (comparable(one) !== comparable(other))
+        differences.push(`${table}: ${one ?? '(nothing)'} | ${other ?? '(nothing)'}`);
     }
   }
   return differences;
