@@ -20,6 +20,7 @@ export const CATALOGUE = {
     text: 'target "%name%" is not yet supported',
     help: 'nothing was applied; remove the rule or keep this rule set with iptables until the target is supported',
   },
+  'removed-target': { severity: 'error', text: 'Linux no longer has the target "%name%"; %instead%' },
   'not-supported-here': { severity: 'error', text: '%what% cannot be run exactly in table %table%: %why%' },
   'bad-combination': { severity: 'error', text: '%what%: %why%' },
   'wrong-table': { severity: 'error', text: '%what% may not be used in table %table%, only in: %allowed%' },

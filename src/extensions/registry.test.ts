@@ -39,7 +39,10 @@ describe.each(ALL)('$kind $name', (extension) => {
 
   it('says what values look like', () => {
     expect(extension.summary).toBeDefined();
-    for (const spec of extension.options) expect(spec.syntax === undefined).toBe(spec.value.words === 0);
+    for (const spec of extension.options) {
+      const takesNothing = spec.value.words === 0 && spec.value.optionalWord !== true;
+      expect(spec.syntax === undefined).toBe(takesNothing);
+    }
   });
 
   it('prints defaults that it can read back', () => {

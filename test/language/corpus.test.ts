@@ -43,8 +43,12 @@ suite('corpus', ['shared'], () => {
   describe('what iptables refuses', () => {
     for (const { file, ruleset, diagnostics } of results.filter((result) => result.file.saved === undefined)) {
       it(`${file.name}: ${file.cause}`, () => {
+        // Whether there is a device or a set is none of the language's business.
+        if (file.cause?.startsWith('environment') === true) {
+          expect(diagnostics).toEqual([]);
+          return;
+        }
         expect(ruleset).toBeUndefined();
-        if (file.cause?.startsWith('environment') === true) return;
         const lines = diagnostics
           .filter((item) => !notSupported(item))
           .map(({ span }) => (span === undefined ? 0 : positionOf(span.source, span.start).line));

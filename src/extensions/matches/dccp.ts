@@ -39,7 +39,7 @@ export const dccp: MatchExtension = {
   families: ['ipv4', 'ipv6'],
   protocols: [33],
   options: [
-    ...portOptions(portRange('dccp')),
+    ...portOptions(portRange()),
     { name: 'dccp-types', value: types, syntax: 'type,...', invertible: true },
     { name: 'dccp-option', value: integer(1n, 255n), syntax: 'number', invertible: true },
   ],

@@ -12,9 +12,7 @@ const CREDITS_PER_JIFFY = 1n << BigInt((MAX / (HZ * DAY)).toString(2).length - 1
 
 /** user2credits of revision 3. */
 function credits(cost: bigint): bigint {
-  const perSecond = HZ * CREDITS_PER_JIFFY;
-  const sum = cost > MAX / perSecond ? (cost / HASHLIMIT_SCALE) * perSecond : (cost * perSecond) / HASHLIMIT_SCALE;
-  return BigInt.asUintN(WORD, sum);
+  return BigInt.asUintN(WORD, cost * ((HZ * CREDITS_PER_JIFFY) / HASHLIMIT_SCALE));
 }
 
 /** Whether the kernel finds that a burst would overflow, and refuses the rule. */

@@ -116,8 +116,7 @@ export function hashlimitConfig(options: OptionMap): HashlimitConfig {
   if (rate.kind === 'bytes') {
     const average = byteCost(rate.bytes);
     const unit = bytesOfCost(average);
-    const times = burst === undefined || unit === 0n ? 0n : (burst + unit - 1n) / unit;
-    return { ...common, bytes: true, average, burst: times };
+    return { ...common, bytes: true, average, burst: burst === undefined ? 0n : timesOf(burst, unit) };
   }
   // A window of its own takes the place of the unit.
   const average = (HASHLIMIT_SCALE * (rateMatch ? 1n : seconds)) / rate.count;
@@ -131,7 +130,7 @@ function canonical(options: OptionMap): OptionMap {
   const name = use?.invert === true ? (first === UPTO ? ABOVE : UPTO) : first;
   const config = hashlimitConfig(options);
   if (config.average === 0n) return options;
-  const text = config.bytes ? `${formatBytes(bytesOfCost(config.average))}/s` : formatPacketRate(config.average).text;
+  const text = rateText(config);
   const span = use?.span === undefined ? {} : { span: use.span };
   let result: OptionMap = {
     ...without(options, first),
@@ -179,8 +178,21 @@ function printable(options: OptionMap, ctx: RuleContext): OptionMap {
   const idle = Object.keys(usual).filter((key) => given(options, key, 'integer')?.value === usual[key]);
   const shown = without(options, ...idle, 'hashlimit-burst');
   if (config.burst === 0n) return shown;
-  const text = config.bytes ? formatBytes(config.burst * bytesOfCost(config.average)) : String(config.burst);
-  const burst = hashBurst.parse([text], { family: ctx.family, option: 'hashlimit-burst' });
-  if (!burst.ok) throw new TypeError(burst.message);
-  return withOption(shown, 'hashlimit-burst', burst.value);
+  return withOption(shown, 'hashlimit-burst', { kind: 'text', text: burstText(config) });
+}
+
+function rateText({ bytes, average }: HashlimitConfig): string {
+  if (!bytes) return formatPacketRate(average).text;
+  return `${formatBytes(bytesOfCost(average), (rounded) => byteCost(rounded) === average)}/s`;
+}
+
+function burstText({ bytes, average, burst }: HashlimitConfig): string {
+  if (!bytes) return String(burst);
+  const unit = bytesOfCost(average);
+  return formatBytes(burst * unit, (rounded) => timesOf(rounded, unit) === burst);
+}
+
+/** A burst in bytes as a number of times the rate, rounded up. */
+function timesOf(bytes: bigint, unit: bigint): bigint {
+  return unit === 0n ? 0n : (bytes + unit - 1n) / unit;
 }

@@ -44,6 +44,10 @@ function readHex(text: string): ValueResult {
       for (const pair of digits.match(/[0-9a-fA-F]{2}/g) ?? []) bytes.push(Number.parseInt(pair, 16));
       at += block[0].length;
       if (text[at] === '|') return bad('two blocks must not touch each other');
+      // iptables takes the first character behind a block as it is.
+      if (text[at] !== '\\') continue;
+      bytes.push(BACKSLASH);
+      at++;
       continue;
     }
     if (text[at] === '\\') at++;

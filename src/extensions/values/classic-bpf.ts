@@ -97,5 +97,27 @@ function firstProblem(program: readonly ClassicInstruction[]): string | undefine
     if (jumps && (jt >= left || jf >= left)) return `${here} jumps out of the program`;
   }
   const last = program.at(-1)?.code;
-  return last === 0x06 || last === 0x16 ? undefined : 'the last instruction must return';
+  return last === 0x06 || last === 0x16 ? unsetMemory(program) : 'the last instruction must return';
+}
+
+/** A load of a word of memory that not every way there has stored (check_load_and_stores). */
+function unsetMemory(program: readonly ClassicInstruction[]): string | undefined {
+  const ALL = 2 ** WORDS - 1;
+  /** Words that are set on every way to an instruction, by jumps; all of them until one is known. */
+  const atJump = program.map(() => ALL);
+  let set = 0;
+  for (const [at, { code, jt, jf, k }] of program.entries()) {
+    set &= atJump[at] ?? ALL;
+    const jump = (by: number): void => {
+      atJump[at + 1 + by] = (atJump[at + 1 + by] ?? ALL) & set;
+    };
+    if (code === 0x02 || code === 0x03) set |= 1 << k;
+    else if ((code === 0x60 || code === 0x61) && (set & (1 << k)) === 0) {
+      return `instruction ${at} reads memory that nothing has written`;
+    } else if ((code & 0x07) === 0x05) {
+      for (const by of code === 0x05 ? [k] : [jt, jf]) jump(by);
+      set = ALL;
+    }
+  }
+  return undefined;
 }

@@ -13,7 +13,7 @@ export const weekdays: ValueType = dayList('day of the week', WEEKDAYS, (text) =
 
 /** `1,2,31`. */
 export const monthdays: ValueType = dayList('day of the month', MONTHDAYS, (text) =>
-  /^\d+$/.test(text) ? MONTHDAYS[Number(text) - 1] : undefined,
+  /^\d{1,2}$/.test(text) ? MONTHDAYS[Number(text) - 1] : undefined,
 );
 
 /** An empty text is no day at all: legal, and never matched. */

@@ -41,11 +41,13 @@ export function readHashRate(text: string): HashRate | string {
   const bytes = /^(\d+)([km]?)b\/s/.exec(text);
   if (bytes !== null) {
     const count = BigInt(bytes[1] ?? 0) * factorOf(bytes[2]);
-    if (count === 0n) return 'a rate of nothing';
+    if (count < 16n) return `the rate "${text}" is below 16 bytes a second, which the kernel takes for nothing`;
     return count >> 4n > U32_MAX || byteCost(count) === 0n
       ? `the rate "${text}" is too fast`
       : { kind: 'bytes', bytes: count };
   }
+  // iptables takes everything with "b/s" in it for bytes, and passes over units that it does not know.
+  if (text.includes('b/s')) return `"${text}" is not a rate such as 512kb/s`;
   const slash = text.indexOf('/');
   const unit = slash === -1 ? 'second' : text.slice(slash + 1).toLowerCase();
   const seconds = UNITS.find(([name]) => unit !== '' && name.startsWith(unit))?.[1];
@@ -83,14 +85,22 @@ export function formatPacketRate(average: bigint): { readonly text: string; read
   return { text: `${(seconds * HASHLIMIT_SCALE) / average}/${name}`, seconds };
 }
 
-/** Bytes in the largest unit that holds them exactly: `512kb`. */
-export function formatBytes(bytes: bigint): string {
-  if (bytes >= 1_048_576n && bytes % 1_048_576n === 0n) return `${bytes / 1_048_576n}mb`;
-  if (bytes >= 1024n && bytes % 1024n === 0n) return `${bytes / 1024n}kb`;
+/** Bytes in the largest unit that leaves `same` true of them; print_bytes of iptables rounds down in the same way. */
+export function formatBytes(bytes: bigint, same: (rounded: bigint) => boolean): string {
+  for (const [name, size] of BYTE_UNITS) {
+    // iptables counts these in 32 bit.
+    if (bytes >= size && bytes <= U32_MAX && same(bytes - (bytes % size))) return `${bytes / size}${name}`;
+  }
   return `${bytes}b`;
 }
 
-/** hashlimit's `--hashlimit-burst`: packets, or bytes with a unit: `5`, `1mb`. A bare number is at most a million. */
+const BYTE_UNITS = [
+  ['mb', 1_048_576n],
+  ['kb', 1024n],
+] as const;
+
+/** hashlimit's `--hashlimit-burst`: packets, or bytes with a unit: `5`, `1mb`. A bare number is at most a million. Printed from the text that
+ * the match makes of it, because what a number means depends on the rate. */
 export const hashBurst: ValueType = {
   words: 1,
   parse([text = '']) {
@@ -102,7 +112,10 @@ export const hashBurst: ValueType = {
       ? bad(`"${text}" is not a number from 1 to ${most}, or bytes such as 512kb`)
       : good({ kind: 'integer', value });
   },
-  print: (value) => [value.kind === 'integer' ? String(value.value) : wrongKind(value)],
+  print(value) {
+    if (value.kind === 'text') return [value.text];
+    return [value.kind === 'integer' ? String(value.value) : wrongKind(value)];
+  },
 };
 
 function factorOf(letter: string | undefined): bigint {

@@ -34,10 +34,7 @@ export const mhType: ValueType = {
 function readType(text: string): bigint | undefined {
   const lower = text.toLowerCase();
   if (lower === '') return undefined;
-  const exact = Math.max(
-    LONG.findIndex((name) => name === lower),
-    SHORT.findIndex((name) => name === lower),
-  );
+  const exact = Math.max((LONG as readonly string[]).indexOf(lower), (SHORT as readonly string[]).indexOf(lower));
   if (exact !== -1) return BigInt(exact);
   const begun = LONG.findIndex((name, at) => name.startsWith(lower) || SHORT[at]?.startsWith(lower) === true);
   return begun === -1 ? parseUnsigned(text, 0n, U8_MAX) : BigInt(begun);

@@ -130,9 +130,11 @@ describe('faults of a rule', () => {
     ['-A INPUT -m mark', 'missing-option mark'],
     ['-A INPUT -m nonsense', 'unknown-match nonsense'],
     ['-A INPUT -m icmp6', 'wrong-family icmp6'],
-    ['-A INPUT -m recent --set --name "x" ! --rsource', 'not-yet-supported-match recent'],
+    ['-A INPUT -m recent --set --name "x" ! --rsource', 'cannot-invert !'],
+    ['-A INPUT -m eui64', 'wrong-family eui64'],
+    ['-A INPUT -m unclean --whatever', 'unknown-match unclean'],
     ['-A INPUT -j nonsense', 'unknown-target nonsense'],
-    ['-A INPUT -j TRACE', 'not-yet-supported-target TRACE'],
+    ['-A INPUT -j ULOG --ulog-prefix x', 'removed-target ULOG'],
     ['-A INPUT -g ACCEPT', 'goto-not-a-chain ACCEPT'],
     ['-A INPUT -j OUTPUT', 'jump-to-built-in-chain OUTPUT'],
     ['-A nowhere -j ACCEPT', 'unknown-chain nowhere'],
@@ -143,10 +145,10 @@ describe('faults of a rule', () => {
   });
 
   it('has every fault of a file', () => {
-    const text = inFilter('-A INPUT -m recent --set -j TRACE', '-A INPUT -j nonsense', ':chain - [0:0]', '-A x');
+    const text = inFilter('-A INPUT -m unclean --set -j ULOG', '-A INPUT -j nonsense', ':chain - [0:0]', '-A x');
     expect(faults(text)).toEqual([
-      'not-yet-supported-match recent',
-      'not-yet-supported-target TRACE',
+      'unknown-match unclean',
+      'removed-target ULOG',
       'unknown-target nonsense',
       'duplicate-chain chain',
       'unknown-chain x',

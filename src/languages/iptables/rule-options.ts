@@ -4,7 +4,7 @@ import type { MatchExtension, TargetExtension } from '../../extensions/contract.
 import { findMatch, findTarget } from '../../extensions/registry.ts';
 import type { Target } from '../../rules/model.ts';
 import { parseCounterPair } from './counters.ts';
-import { isMatchName, isTargetName, matchNameOf } from './extension-names.ts';
+import { matchNameOf, removedTarget } from './extension-names.ts';
 import { FAMILY_LABEL, readInterface, readProtocolWord } from './ip-part.ts';
 import { type LineContext, type RuleDraft, seenOption, takeInvert } from './rule-draft.ts';
 import type { Scanner } from './scanner.ts';
@@ -118,8 +118,7 @@ function loadMatch(word: Word, draft: RuleDraft, ctx: LineContext): void {
     return;
   }
   draft.lenient = true;
-  if (isMatchName(name, ctx.family)) ctx.report.add('not-yet-supported-match', word, { name: word.text });
-  else if (isMatchName(name, ctx.family === 'ipv4' ? 'ipv6' : 'ipv4')) {
+  if (findMatch(name, ctx.family === 'ipv4' ? 'ipv6' : 'ipv4') !== undefined) {
     ctx.report.add('wrong-family', word, { what: `match "${word.text}"`, family: FAMILY_LABEL[ctx.family] });
   } else ctx.report.add('unknown-match', word, { name: word.text });
 }
@@ -135,13 +134,8 @@ export function loadProtocolMatch(protocol: string, word: Word, draft: RuleDraft
   }
   draft.protocolUsed = true;
   const extension = findMatch(name, ctx.family);
-  if (extension !== undefined) {
-    load(extension, word, draft);
-    return true;
-  }
-  if (!isMatchName(name, ctx.family)) return false;
-  draft.lenient = true;
-  ctx.report.add('not-yet-supported-match', word, { name });
+  if (extension === undefined) return false;
+  load(extension, word, draft);
   return true;
 }
 
@@ -159,9 +153,10 @@ function readJump(word: Word, draft: RuleDraft, ctx: LineContext): void {
     return;
   }
   // Where a target and a chain have the same name, iptables takes the target.
-  if (isTargetName(name, ctx.family)) {
+  const instead = removedTarget(name, ctx.family);
+  if (instead !== undefined) {
     draft.lenient = true;
-    ctx.report.add('not-yet-supported-target', word, { name });
+    ctx.report.add('removed-target', word, { name, instead });
     return;
   }
   const kind = ctx.chainKind(name);
