@@ -6,9 +6,18 @@
  */
 import { loadavg } from 'node:os';
 import { buildClassifier, type Choice, type Classifier, lookup } from '../src/classify/classifier.ts';
+import { extractRuns } from '../src/classify/extract.ts';
 import type { Rows } from '../src/classify/rows.ts';
 import { measureLookups } from './classify-kernel.ts';
-import { enlargeSet, type FilterSet, filterRows, filterRows6, readFilterSet, sourceSet } from './classify-sets.ts';
+import {
+  enlargeSet,
+  type FilterSet,
+  filterRows,
+  filterRows6,
+  filterRules,
+  readFilterSet,
+  sourceSet,
+} from './classify-sets.ts';
 
 const CLASSBENCH_NAMES = ['acl1', 'fw1', 'ipc1'] as const;
 
@@ -67,6 +76,16 @@ function partsOf(classifier: Classifier): string {
   return classifier.parts.map((part) => (part.hash === undefined ? 'T' : 'H')).join('');
 }
 
+/** Time from lowered rules to rows. */
+function extraction(set: FilterSet): string {
+  const rules = filterRules(set);
+  extractRuns(rules);
+  const start = performance.now();
+  const segments = extractRuns(rules);
+  const ms = performance.now() - start;
+  return `${set.name.padEnd(16)} ${String(rules.length).padStart(7)} extraction: ${ms.toFixed(0)} ms, ${segments.map(({ kind }) => kind).join(' ')}`;
+}
+
 function main(given: readonly string[]): void {
   const inKernel = !given.includes('--no-kernel');
   const names = given.filter((word) => !word.startsWith('--'));
@@ -88,6 +107,7 @@ function main(given: readonly string[]): void {
       if (line !== undefined) console.log(line);
     }
     if (set.name.startsWith('source')) continue;
+    console.log(extraction(set));
     const { rows, trace } = filterRows6(set);
     const line = report(`${set.name}_v6`, rows, trace, 'auto', inKernel);
     if (line !== undefined) console.log(line);

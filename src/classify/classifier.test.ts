@@ -135,6 +135,30 @@ describe('every structure', () => {
 });
 
 describe('large sets', () => {
+  it('boxes that all overlap stay within bounds', () => {
+    let state = 1;
+    const random = (max: number): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * (max + 1));
+    };
+    const max = [0xffffffff, 0xffffffff, 0xffff, 0xffff, 0xff];
+    const builder = rowsBuilder(max);
+    for (let entry = 0; entry < 3000; entry++) {
+      builder.add(entry, true);
+      max.forEach((largest, d) => {
+        const [a, b] = [random(largest), random(largest)];
+        builder.narrow(d, Math.min(a, b), Math.max(a, b));
+      });
+    }
+    const rows = builder.finish();
+    const classifier = buildClassifier(rows, 'trees');
+    expect(classifier.cost.bytes).toBeLessThan(8 << 20);
+    for (let i = 0; i < 300; i++) {
+      const key = Uint32Array.from(max, random);
+      expect(lookup(classifier, key)).toBe(linearLookup(rows, key));
+    }
+  });
+
   it('one table for ten thousand addresses', () => {
     const set = sourceSet(10_000);
     const rows = filterRows(set);
