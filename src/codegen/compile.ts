@@ -8,7 +8,7 @@ import type { TablePolicy } from '../policy/ir.ts';
 import { type CompiledGeneration, type CompiledHook, type CounterBase, MAP_NAMES } from './compiled.ts';
 import { MissingMember } from './netfilter/context.ts';
 import { COUNTER_BYTES } from './netfilter/counters.ts';
-import { ChainsTooDeep, compileHook, type HookProgram, type TablePlaces } from './netfilter/hook.ts';
+import { ChainsTooDeep, compileHook, type HookProgram, type Shape, type TablePlaces } from './netfilter/hook.ts';
 import { LOG_MAP } from './netfilter/log.ts';
 import { encodeLogRecord, LOG_RECORD_BYTES } from './netfilter/log-record.ts';
 import { initialState, STATE_BYTES } from './netfilter/stateful.ts';
@@ -17,6 +17,8 @@ export interface CompileInput {
   /** At most one for each family and table. */
   readonly policies: readonly TablePolicy[];
   readonly facts: KernelFacts;
+  /** Makes every program in this shape instead of the one that suits it: for tests of the shapes that only large tables get. */
+  readonly shape?: Shape;
 }
 
 export interface CompileResult {
@@ -29,7 +31,7 @@ export interface CompileResult {
 const MAX_SLOTS = 1_000_000;
 
 /** Compiles the policies of one generation. */
-export function compileGeneration({ policies, facts }: CompileInput): CompileResult {
+export function compileGeneration({ policies, facts, shape }: CompileInput): CompileResult {
   const counters = placeCounters(policies);
   const total = counters.reduce((sum, base) => sum + base.count, 0);
   // Whole cache lines, so that two CPUs never share one.
@@ -47,7 +49,7 @@ export function compileGeneration({ policies, facts }: CompileInput): CompileRes
       logOffsets: logs.offsets[index]!,
     };
     for (const hook of TABLE_HOOKS[policy.table].hooks) {
-      const result = compileOne(policy, hook, facts, places);
+      const result = compileOne(policy, hook, facts, places, shape);
       if (result === undefined) continue;
       if ('message' in result) diagnostics.push(result);
       else hooks.push({ family: policy.family, table: policy.table, hook, ...result });
@@ -138,10 +140,11 @@ function compileOne(
   hook: Hook,
   facts: KernelFacts,
   places: TablePlaces,
+  shape: Shape | undefined,
 ): HookProgram | Diagnostic | undefined {
   const where = { table: policy.table, hook };
   try {
-    const result = compileHook(policy, hook, facts, places);
+    const result = compileHook(policy, hook, facts, places, shape);
     const slots = result === undefined ? 0 : slotCount(result.program);
     if (slots > MAX_SLOTS) return diagnostic('program-too-large', undefined, { ...where, slots, limit: MAX_SLOTS });
     return result;

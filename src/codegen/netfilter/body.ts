@@ -7,7 +7,7 @@ import { isBranch } from '../../bpf/prune.ts';
 import type { PolicyRule } from '../../policy/ir.ts';
 import type { ChainPlan, ResumePoint } from './chain-plan.ts';
 import type { BodyContext } from './context.ts';
-import { count, counterOffset } from './counters.ts';
+import { additionFor, count, counterOffset } from './counters.ts';
 import { STACK, slotOffset } from './layout.ts';
 import { emitLog, storeLogRecord } from './log.ts';
 import { rejectValue } from './pending.ts';
@@ -20,14 +20,18 @@ const MAX_RETURNS = 1 << 20;
 /** Resume points that are tried one after the other; more are searched by halves. */
 const DISPATCH_LINEAR = 3;
 /**
- * The verifier remembers at most 8,192 branches for later. Each rule can leave some there, so in loop mode the walk goes
- * through the loop head after this many: there all paths look the same, and what waits is looked at.
+ * The verifier remembers at most 8,192 branches for later. In loop mode the walk goes through the loop head after some: there
+ * all paths look the same, and what waits is looked at. In exact mode nothing can be done about them.
  */
-const MAX_WAITING_LOOP = 2500;
-/** In exact mode nothing can be done about them. */
 const MAX_WAITING_EXACT = 7000;
 /** Branches inside the log block. */
 const LOG_BRANCHES = 16;
+
+/** How long a program may get, and how many branches may wait in loop mode before the walk goes through the loop head. */
+export interface BodyLimits {
+  readonly instructions: number;
+  readonly waiting: number;
+}
 
 /** A place to resume at. */
 interface Resume {
@@ -57,14 +61,14 @@ interface Body {
   readonly entries: Map<number, number>;
   /** All branches together, for exact mode. */
   total: number;
-  readonly limit: number;
+  readonly limits: BodyLimits;
 }
 
 /**
- * Emits a copy of the rules. False when the program would have more than `limit` instructions, or the plan's exact mode leaves
- * more branches waiting than the verifier keeps: the code is then not complete.
+ * Emits a copy of the rules. False when the program would have too many instructions, or the plan's exact mode leaves more
+ * branches waiting than the verifier keeps: the code is then not complete.
  */
-export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limit: number): boolean {
+export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limits: BodyLimits): boolean {
   const { out } = ctx;
   const chains = [...plan.chains.keys()];
   const numbers = new Set([...plan.chains.values()].flatMap(({ returns }) => returns.map(({ number }) => number)));
@@ -84,7 +88,7 @@ export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limit:
     waiting: 0,
     entries: new Map(),
     total: 0,
-    limit,
+    limits,
   };
   if (plan.mode === 'loop') {
     emitLoopStart(body);
@@ -105,7 +109,7 @@ export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limit:
 }
 
 function fits(body: Body): boolean {
-  if (body.ctx.out.code.length > body.limit) return false;
+  if (body.ctx.out.code.length > body.limits.instructions) return false;
   return body.plan.mode === 'loop' || body.total <= MAX_WAITING_EXACT;
 }
 
@@ -126,7 +130,7 @@ function emitChain(body: Body, chain: number): void {
   out.emit(at(body.chainLabels.get(chain)!));
   ctx.policy.chains[chain]!.rules.forEach((rule, index) => {
     if (!fits(body)) return;
-    if (body.plan.mode === 'loop' && body.waiting > MAX_WAITING_LOOP) emitCut(body);
+    if (body.plan.mode === 'loop' && body.waiting > body.limits.waiting) emitCut(body);
     const before = body.waiting;
     const start = out.code.length;
     let own = 0;
@@ -162,36 +166,37 @@ function emitMatch(body: Body, chain: number, index: number, rule: PolicyRule): 
   const { ctx, tails } = body;
   const { out } = ctx;
   const { action } = rule;
+  const addition = additionFor(ctx, chain);
   switch (action.kind) {
     case 'accept':
     case 'drop':
-      out.emit(mov.imm(R1, counterOffset(ctx, rule.counter)), ja(tails[action.kind]));
+      out.emit(mov.imm(R1, counterOffset(ctx, rule.counter)), ja(tails[action.kind][addition]));
       return;
     case 'reject':
       out.emit(
         mov.imm(R1, counterOffset(ctx, rule.counter)),
         mov.imm(R8, rejectValue(ctx.family, action.with)),
-        ja(tails.reject),
+        ja(tails.reject[addition]),
       );
       return;
     case 'continue':
-      count(ctx, rule.counter);
+      count(ctx, rule.counter, addition);
       return;
     case 'log':
-      count(ctx, rule.counter);
+      count(ctx, rule.counter, addition);
       emitLogRule(body, rule);
       return;
     case 'return':
-      count(ctx, rule.counter);
+      count(ctx, rule.counter, addition);
       out.emit(ja(body.endLabels.get(chain)!));
       return;
     case 'jump':
-      count(ctx, rule.counter);
+      count(ctx, rule.counter, addition);
       storeReturn(body, action.chain, body.plan.after(chain, index)!);
       enterChain(body, action.chain);
       return;
     case 'goto':
-      count(ctx, rule.counter);
+      count(ctx, rule.counter, addition);
       handOnReturn(body, chain, action.chain);
       enterChain(body, action.chain);
       return;
@@ -296,7 +301,11 @@ function emitPolicy(body: Body): void {
   const { ctx, plan, tails } = body;
   const base = ctx.policy.chains[plan.base]!.base!;
   const label = body.resumeLabels.get(plan.chains.get(plan.base)!.returns[0]!.number)!;
-  ctx.out.emit(at(label), mov.imm(R1, counterOffset(ctx, base.counter)), ja(tails[base.policy]));
+  ctx.out.emit(
+    at(label),
+    mov.imm(R1, counterOffset(ctx, base.counter)),
+    ja(tails[base.policy][additionFor(ctx, plan.base)]),
+  );
 }
 
 function emitCut(body: Body): void {

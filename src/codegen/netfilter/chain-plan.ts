@@ -100,7 +100,12 @@ export function planChains(policy: TablePolicy, hook: Hook, loop = false): Chain
   };
 }
 
-/** Reachable chains, every caller before what it calls. */
+/** Chains that a packet at this hook can get to, every caller before what it calls. */
+export function reachableChains(policy: TablePolicy, hook: Hook): readonly number[] {
+  const base = policy.chains.findIndex((chain) => chain.base?.hook === hook);
+  return base === -1 ? [] : topologicalOrder(policy, base);
+}
+
 function topologicalOrder(policy: TablePolicy, base: number): readonly number[] {
   const done = new Set<number>();
   const order: number[] = [];

@@ -19,8 +19,8 @@ export interface HookContext {
   readonly firstCounter: number;
   /** Bytes between the counters of two CPUs. */
   readonly counterStride: number;
-  /** The program can be interrupted by itself on its CPU: counters are changed with single instructions. */
-  readonly atomicCounters: boolean;
+  /** Chains whose counters are changed with single instructions (see counters.ts). */
+  readonly atomicChains: ReadonlySet<number>;
   /** Byte offsets of the table's state objects in the state map. */
   readonly stateOffsets: readonly number[];
   /** Byte offsets of log records (log-record.ts) by counter of the rule. */
@@ -34,6 +34,8 @@ export interface HookContext {
 /** Context of one copy of the rules: the same rules are compiled once for ordinary packets and once for odd ones. */
 export interface BodyContext extends HookContext {
   readonly layout: FlowLayout;
+  /** Which packets come here (assume.ts). */
+  readonly packets: 'ordinary' | 'odd' | 'all';
 }
 
 export type FunctionName = 'tcp_option';

@@ -1,8 +1,10 @@
 /**
  * Packet and byte counters: two u64 for each rule and policy, one stride of them per CPU.
  *
- * A program on a hook that only softirqs run is alone on its CPU and counts with plain loads and stores. Elsewhere each
- * addition is one instruction.
+ * Where a program is alone on its CPU (hooks that only softirqs run) it counts with plain loads and stores. OUTPUT and
+ * POSTROUTING also run in process context: there a packet of an interrupt can come in between, and the task can even move to
+ * another CPU while it counts on this one. So a chain that those hooks can reach is counted with one atomic instruction for
+ * each addition, in every program that runs it; on PREEMPT_RT every chain is.
  */
 
 import { add, atomic, ldx, mov, stx } from '../../bpf/assembly.ts';
@@ -20,22 +22,30 @@ export function counterOffset(ctx: HookContext, counter: number): number {
   return (ctx.firstCounter + counter) * COUNTER_BYTES;
 }
 
+/** How additions are made. */
+export type Addition = 'plain' | 'atomic';
+
+export function additionFor(ctx: HookContext, chain: number): Addition {
+  return ctx.atomicChains.has(chain) ? 'atomic' : 'plain';
+}
+
 /** Adds one packet and its bytes to a counter. Uses r1..r3. */
-export function count(ctx: HookContext, counter: number): void {
+export function count(ctx: HookContext, counter: number, addition: Addition): void {
   const offset = counterOffset(ctx, counter);
-  if (offset <= MAX_OFFSET) addPacket(ctx, COUNTERS, offset);
+  if (offset <= MAX_OFFSET) addPacket(ctx, COUNTERS, offset, addition);
   else {
     ctx.out.emit(mov.reg(R3, COUNTERS), add.imm(R3, offset));
-    addPacket(ctx, R3, 0);
+    addPacket(ctx, R3, 0, addition);
   }
 }
 
 /** The same at `base + offset`. */
-export function addPacket(ctx: HookContext, base: number, offset: number): void {
+export function addPacket(ctx: HookContext, base: number, offset: number, addition: Addition): void {
   const { out } = ctx;
-  if (ctx.atomicCounters) out.emit(mov.imm(R1, 1), atomic.add.dw(base, offset, R1));
+  const atomically = addition === 'atomic';
+  if (atomically) out.emit(mov.imm(R1, 1), atomic.add.dw(base, offset, R1));
   else out.emit(ldx.dw(R1, base, offset), add.imm(R1, 1), stx.dw(base, offset, R1));
   out.emit(loadSkb(ctx, R2), loadMember(ctx, R2, R2, 'sk_buff.len'));
-  if (ctx.atomicCounters) out.emit(atomic.add.dw(base, offset + 8, R2));
+  if (atomically) out.emit(atomic.add.dw(base, offset + 8, R2));
   else out.emit(ldx.dw(R1, base, offset + 8), add.reg(R1, R2), stx.dw(base, offset + 8, R1));
 }

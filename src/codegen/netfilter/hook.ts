@@ -10,8 +10,8 @@ import { removeUnreachable } from '../../bpf/prune.ts';
 import type { Hook } from '../../packet/netfilter.ts';
 import type { RejectWith, TablePolicy } from '../../policy/ir.ts';
 import { emitBody } from './body.ts';
-import { planChains } from './chain-plan.ts';
-import { type FunctionName, type HookContext, loadSkb } from './context.ts';
+import { planChains, reachableChains } from './chain-plan.ts';
+import { type BodyContext, type FunctionName, type HookContext, loadSkb } from './context.ts';
 import { createEmitter } from './emitter.ts';
 import { FLOW_LAYOUTS, type FlowLayout } from './flow-word.ts';
 import { ADDRESSES, CTX, FLOW, MAX_SLOTS } from './layout.ts';
@@ -44,11 +44,17 @@ export class ChainsTooDeep extends Error {
   }
 }
 
-/** Hooks that run in process context too, where a packet from an interrupt may come in between. */
-const INTERRUPTIBLE: ReadonlySet<Hook> = new Set(['OUTPUT', 'POSTROUTING']);
+/** Hooks that run in process context too. */
+const INTERRUPTIBLE = ['OUTPUT', 'POSTROUTING'] as const satisfies readonly Hook[];
+
+/** Chains that are counted atomically: all that an interruptible hook can reach; see counters.ts. */
+function atomicChains(policy: TablePolicy, facts: KernelFacts): ReadonlySet<number> {
+  if (facts.preemptRt) return new Set(policy.chains.keys());
+  return new Set(INTERRUPTIBLE.flatMap((hook) => reachableChains(policy, hook)));
+}
 
 /**
- * Compiles a hook; undefined when the table has no chain there. Throws MissingMember when the kernel lacks something that the
+ * Compiles a hook; undefined when the table has no chain there. `force`: this shape and no other. Throws MissingMember when the kernel lacks something that the
  * rules need, ChainsTooDeep.
  */
 export function compileHook(
@@ -56,34 +62,52 @@ export function compileHook(
   hook: Hook,
   facts: KernelFacts,
   places: TablePlaces,
+  force?: Shape,
 ): HookProgram | undefined {
   const chains = planChains(policy, hook)?.chains;
   if (chains === undefined) return undefined;
   const usage = usageOf(policy, chains.keys());
-  for (const shape of shapes(usage)) {
+  for (const shape of force === undefined ? SHAPES : [force]) {
     const code = emitProgram(createContext(policy, hook, facts, places), usage, shape);
     if (code === undefined) continue;
     return { program: buildProgram(programName(policy, hook), 'netfilter', code), reject: usage.reject };
   }
-  throw new Error('the last shape of a program always fits');
+  throw new Error('no shape fits the program');
 }
 
-/** How a program is made; what cannot be verified in the first way is made in the next. */
-interface Shape {
-  readonly copies: readonly FlowLayout['kind'][];
-  /** Loop mode even where exact mode looks cheap. */
+/** How a program is made. */
+export interface Shape {
+  /** One copy of the rules for ordinary packets and one for odd ones, or one for all. */
+  readonly copies: 'two' | 'one';
+  /** Loop mode even where exact mode looks cheap (chain-plan.ts). */
   readonly loop: boolean;
+  /** In loop mode: branches that may wait before the walk goes through the loop head. */
+  readonly cutAfter: number;
 }
 
 /** From this many instructions on, one copy of the rules has to do for all packets: the verifier looks at a million at most. */
 const BIG = 350_000;
+/** The verifier remembers at most 8,192 branches for later, and shared chains can add to what their callers leave. */
+const CUT_AFTER = 2500;
 
-function shapes(usage: Usage): readonly Shape[] {
-  const ways: readonly (readonly FlowLayout['kind'][])[] = usage.transport ? [['normal', 'odd'], ['odd']] : [['plain']];
-  return ways.flatMap((copies) => [
-    { copies, loop: false },
-    { copies, loop: true },
-  ]);
+/** Tried in this order; the last always fits, as far as can be told before the verifier has seen it. */
+const SHAPES: readonly Shape[] = [
+  { copies: 'two', loop: false, cutAfter: CUT_AFTER },
+  { copies: 'two', loop: true, cutAfter: CUT_AFTER },
+  { copies: 'one', loop: false, cutAfter: CUT_AFTER },
+  { copies: 'one', loop: true, cutAfter: CUT_AFTER },
+];
+
+/** A copy of the rules: the kind of flow word it reads, and the packets that come to it. */
+type Copy = Pick<BodyContext, 'packets'> & { readonly kind: FlowLayout['kind'] };
+
+function copiesOf(usage: Usage, shape: Shape): readonly Copy[] {
+  if (!usage.transport) return [{ kind: 'plain', packets: 'all' }];
+  if (shape.copies === 'one') return [{ kind: 'odd', packets: 'all' }];
+  return [
+    { kind: 'normal', packets: 'ordinary' },
+    { kind: 'odd', packets: 'odd' },
+  ];
 }
 
 function createContext(policy: TablePolicy, hook: Hook, facts: KernelFacts, places: TablePlaces): HookContext {
@@ -94,7 +118,7 @@ function createContext(policy: TablePolicy, hook: Hook, facts: KernelFacts, plac
     hook,
     policy,
     ...places,
-    atomicCounters: facts.preemptRt || INTERRUPTIBLE.has(hook),
+    atomicChains: atomicChains(policy, facts),
     functions: new Set(),
     used: new Set(),
   };
@@ -113,20 +137,20 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
   const plan = planChains(ctx.policy, ctx.hook, shape.loop)!;
   if (plan.slots > MAX_SLOTS) throw new ChainsTooDeep(plan.slots);
   const tails = createTails(ctx);
-  const copies = shape.copies.map((kind) => ({
-    kind,
-    label: ctx.out.label(kind),
-    layout: FLOW_LAYOUTS[ctx.family][kind],
+  const copies = copiesOf(usage, shape).map((copy) => ({
+    ...copy,
+    label: ctx.out.label(copy.kind),
+    layout: FLOW_LAYOUTS[ctx.family][copy.kind],
   }));
   const labelOf = (kind: FlowLayout['kind']): Label | undefined => copies.find((copy) => copy.kind === kind)?.label;
   const limit = copies.length > 1 ? BIG : Number.POSITIVE_INFINITY;
   let fits = true;
   const rules = section(ctx, () => {
-    for (const { label, layout } of copies) {
+    for (const { label, layout, packets } of copies) {
       if (!fits) return;
       ctx.out.emit(at(label));
       emitCounterBase(ctx, tails.abort);
-      fits = emitBody({ ...ctx, layout }, plan, tails, limit);
+      fits = emitBody({ ...ctx, layout, packets }, plan, tails, { instructions: limit, waiting: shape.cutAfter });
     }
     emitTails(ctx, tails, plan.mode === 'loop');
     emitFunctions(ctx);

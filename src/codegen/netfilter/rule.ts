@@ -73,8 +73,8 @@ function emitRequire(ctx: BodyContext, exprs: readonly Expr[], next: Target): vo
 
 /** Conditions for the packets of this copy of the rules, without what is decided already. */
 function planRule(ctx: BodyContext, conditions: readonly Condition[]): Plan {
-  const known = ctx.layout.kind === 'normal' ? ORDINARY[ctx.family] : NOTHING;
-  const oddity = ctx.layout.kind === 'odd' ? trackOddity(ctx.family) : undefined;
+  const known = ctx.packets === 'ordinary' ? ORDINARY[ctx.family] : NOTHING;
+  const oddity = ctx.packets === 'odd' ? trackOddity(ctx.family) : undefined;
   const steps: Step[] = [];
   for (const condition of conditions) {
     if (condition.kind === 'stateful') {

@@ -4,27 +4,33 @@ import { add, at, call, exit, mov } from '../../bpf/assembly.ts';
 import type { CodeItem, Label } from '../../bpf/code.ts';
 import { R0, R1, R7, R8, R10 } from '../../bpf/instruction.ts';
 import { type HookContext, loadSkb } from './context.ts';
-import { addPacket } from './counters.ts';
+import { type Addition, addPacket } from './counters.ts';
 import { COUNTERS, NF_ACCEPT, NF_DROP, STACK } from './layout.ts';
 import { insertPending } from './pending.ts';
 
+/** One verdict, for either kind of counter. */
+export type CountingTails = Readonly<Record<Addition, Label>>;
+
 export interface Tails {
-  readonly accept: Label;
-  readonly drop: Label;
+  readonly accept: CountingTails;
+  readonly drop: CountingTails;
   /** With the value for the map of pending packets in r8. */
-  readonly reject: Label;
+  readonly reject: CountingTails;
   /** Drops without counting. */
   readonly hotdrop: Label;
   /** The same, from before the rules. */
   readonly abort: Label;
 }
 
+const ADDITIONS = ['plain', 'atomic'] as const;
+
 export function createTails(ctx: HookContext): Tails {
   const { out } = ctx;
+  const counting = (hint: string): CountingTails => ({ plain: out.label(hint), atomic: out.label(`${hint}.atomic`) });
   return {
-    accept: out.label('accept'),
-    drop: out.label('drop'),
-    reject: out.label('reject'),
+    accept: counting('accept'),
+    drop: counting('drop'),
+    reject: counting('reject'),
     hotdrop: out.label('hotdrop'),
     abort: out.label('abort'),
   };
@@ -42,21 +48,19 @@ export function emitTails(ctx: HookContext, tails: Tails, loop: boolean): void {
         mov.reg(R1, R7),
       ]
     : [];
-  for (const [label, verdict] of [
-    [tails.accept, NF_ACCEPT],
-    [tails.drop, NF_DROP],
-  ] as const) {
-    out.emit(at(label), ...endLoop, add.reg(COUNTERS, R1));
-    addPacket(ctx, COUNTERS, 0);
-    out.emit(mov.imm(R0, verdict), exit());
+  for (const addition of ADDITIONS) {
+    const begin = (label: Label): void => {
+      out.emit(at(label), ...endLoop, add.reg(COUNTERS, R1));
+      addPacket(ctx, COUNTERS, 0, addition);
+    };
+    begin(tails.accept[addition]);
+    out.emit(mov.imm(R0, NF_ACCEPT), exit());
+    begin(tails.drop[addition]);
+    out.emit(mov.imm(R0, NF_DROP), exit());
+    begin(tails.reject[addition]);
+    out.emit(loadSkb(ctx, R7), ...insertPending(R7, R8, tails.abort), mov.imm(R0, NF_ACCEPT), exit());
   }
-  out.emit(at(tails.reject), ...endLoop, add.reg(COUNTERS, R1));
-  addPacket(ctx, COUNTERS, 0);
   out.emit(
-    loadSkb(ctx, R7),
-    ...insertPending(R7, R8, tails.abort),
-    mov.imm(R0, NF_ACCEPT),
-    exit(),
     at(tails.hotdrop),
     // r1 holds nothing here that the end of the loop would have to keep.
     ...(loop ? [mov.imm(R1, 0)] : []),
