@@ -12,7 +12,7 @@ import { SLOT_ROWS } from './slots.ts';
 /** A row is wide in a dimension when more than this share of all ends lies in it. */
 const WIDE = 1 / 24;
 /** Slots for each row that a tree may take, records included, beside MAY_GROW. */
-const SLOTS_PER_ROW = 48;
+const SLOTS_PER_ROW = 14;
 /** Slots that a joined tree may have beyond twice as many as its parts. */
 const MAY_GROW = 16384;
 /** Rows that two parts may have together to be joined without a trial. */
