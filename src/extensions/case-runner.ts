@@ -25,6 +25,9 @@ export interface CaseContext {
   readonly reachableFrom?: readonly Hook[];
 }
 
+/** Options, what iptables-save prints for them (`=`: the same), and where they stand. */
+export type PrintCase = [text: string, expected: string, context?: CaseContext];
+
 /** Stands for the line; only the order of the options counts. */
 const PLACE = { source: { name: 'case', text: '' } };
 

@@ -1,0 +1,9 @@
+import { describe, expect, it } from 'vitest';
+import { type PrintCase, printed } from '../case-runner.ts';
+import { esp } from './esp.ts';
+
+describe('esp', () => {
+  it.each<PrintCase>([['--espspi 4:3', 'refused', { protocol: 50 }]])('%s', (text, expected, context) => {
+    expect(printed(esp, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});

@@ -1,0 +1,9 @@
+import { describe, expect, it } from 'vitest';
+import { type PrintCase, printed } from '../case-runner.ts';
+import { quota } from './quota.ts';
+
+describe('quota', () => {
+  it.each<PrintCase>([['--quota 18446744073709551616', 'refused']])('%s', (text, expected, context) => {
+    expect(printed(quota, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});

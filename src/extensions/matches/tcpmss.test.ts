@@ -1,0 +1,9 @@
+import { describe, expect, it } from 'vitest';
+import { type PrintCase, printed } from '../case-runner.ts';
+import { tcpmss } from './tcpmss.ts';
+
+describe('tcpmss', () => {
+  it.each<PrintCase>([['--mss 5', '=', { family: 'ipv6', protocol: 6 }]])('%s', (text, expected, context) => {
+    expect(printed(tcpmss, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
