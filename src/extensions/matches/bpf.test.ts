@@ -3,7 +3,36 @@ import { type PrintCase, printed } from '../case-runner.ts';
 import { bpf } from './bpf.ts';
 
 describe('bpf', () => {
-  it.each<PrintCase>([['--object-pinned /sys/fs/bpf/x', '=']])('%s', (text, expected, context) => {
+  it.each<PrintCase>([
+    ['--bytecode "4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0"', '='],
+    ['--bytecode "4,48 0 0 9,21 0 1 6,6 0 0 1"', 'refused'],
+    ['--bytecode "3,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0"', 'refused'],
+    ['--bytecode "1,6 0 0 1,"', '--bytecode "1,6 0 0 1"'],
+    ['--bytecode "1,6 0 0 4294967295"', '='],
+    ['--bytecode "1,0x6 0 0 0x10"', 'refused'],
+    ['--bytecode "1, 6  0  0 16"', '--bytecode "1,6 0 0 16"'],
+    ['--bytecode 0,', 'refused'],
+    ['--bytecode "1,48 0 0 9"', 'refused'],
+    ['--bytecode ""', 'refused'],
+    ['--bytecode "1,6 0 0 -1"', '--bytecode "1,6 0 0 4294967295"'],
+    ['! --bytecode "1,6 0 0 1"', 'refused'],
+    ['--bytecode "65,6 0 0 1"', 'refused'],
+    ['', 'refused'],
+    ['--bytecode "1,6 0 0 1" --object-pinned /x', 'refused'],
+    ['--bytecode "2,0 0 0 5,6 0 0 1"', '='],
+    ['--bytecode "2,96 0 0 5,6 0 0 1"', 'refused'],
+    ['--bytecode "2,52 0 0 0,6 0 0 1"', 'refused'],
+    ['--bytecode "2,5 0 0 5,6 0 0 1"', 'refused'],
+    ['--bytecode "2,255 0 0 5,6 0 0 1"', 'refused'],
+    ['--bytecode "2,21 5 0 5,6 0 0 1"', 'refused'],
+    ['--bytecode "2,100 0 0 32,6 0 0 1"', 'refused'],
+    ['--bytecode "2,32 0 0 4294963204,6 0 0 1"', '='],
+    ['--bytecode "2,32 0 0 4294963200,6 0 0 1"', '='],
+    ['--bytecode "2,2 0 0 3,6 0 0 1"', '='],
+    ['--bytecode "1,6 0 0"', 'refused'],
+    ['--bytecode "1,6 0 0 4294967296"', 'refused'],
+    ['--object-pinned /sys/fs/bpf/x', '='],
+  ])('%s', (text, expected, context) => {
     expect(printed(bpf, text, context)).toBe(expected === '=' ? text : expected);
   });
 });

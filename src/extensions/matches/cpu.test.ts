@@ -3,7 +3,12 @@ import { type PrintCase, printed } from '../case-runner.ts';
 import { cpu } from './cpu.ts';
 
 describe('cpu', () => {
-  it.each<PrintCase>([['', 'refused']])('%s', (text, expected, context) => {
+  it.each<PrintCase>([
+    ['--cpu 0x5', '--cpu 5'],
+    ['! --cpu 0', '='],
+    ['--cpu 4294967296', 'refused'],
+    ['', 'refused'],
+  ])('%s', (text, expected, context) => {
     expect(printed(cpu, text, context)).toBe(expected === '=' ? text : expected);
   });
 });

@@ -3,7 +3,16 @@ import { type PrintCase, printed } from '../case-runner.ts';
 import { osf } from './osf.ts';
 
 describe('osf', () => {
-  it.each<PrintCase>([['--genre Linux --log 3', 'refused', { protocol: 6 }]])('%s', (text, expected, context) => {
+  it.each<PrintCase>([
+    ['--genre Linux', '=', { protocol: 6 }],
+    ['! --genre Linux --ttl 1', '=', { protocol: 6 }],
+    ['--ttl 1', 'refused', { protocol: 6 }],
+    ['--genre 0123456789012345678901234567890', '=', { protocol: 6 }],
+    ['--genre 01234567890123456789012345678901', '--genre 0123456789012345678901234567890', { protocol: 6 }],
+    ['--genre 0123456789012345678901234567890123456789', '--genre 0123456789012345678901234567890', { protocol: 6 }],
+    ['--genre Linux', '=', { table: 'mangle', protocol: 6 }],
+    ['--genre Linux --log 3', 'refused', { protocol: 6 }],
+  ])('%s', (text, expected, context) => {
     expect(printed(osf, text, context)).toBe(expected === '=' ? text : expected);
   });
 });

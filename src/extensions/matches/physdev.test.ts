@@ -3,7 +3,23 @@ import { type PrintCase, printed } from '../case-runner.ts';
 import { physdev } from './physdev.ts';
 
 describe('physdev', () => {
-  it.each<PrintCase>([['--physdev-out x', '=', { table: 'mangle' }]])('%s', (text, expected, context) => {
+  it.each<PrintCase>([
+    ['--physdev-in eth0', '='],
+    ['--physdev-in eth+ ! --physdev-out eth1', '='],
+    ['--physdev-out eth1', '='],
+    ['--physdev-in eth1', '='],
+    ['--physdev-is-in', '='],
+    ['--physdev-out eth1 --physdev-is-bridged', '='],
+    ['--physdev-is-in --physdev-is-out --physdev-is-bridged', '='],
+    ['--physdev-is-bridged --physdev-is-in ! --physdev-in x', '--physdev-is-in ! --physdev-in x --physdev-is-bridged'],
+    ['', 'refused'],
+    ['--physdev-in 0123456789012345', 'refused'],
+    ['--physdev-in 012345678901234', '='],
+    ['--physdev-in +', '='],
+    ['! --physdev-in +', '='],
+    ['--physdev-out x --physdev-is-bridged', '=', { table: 'mangle' }],
+    ['--physdev-out x', '=', { table: 'mangle' }],
+  ])('%s', (text, expected, context) => {
     expect(printed(physdev, text, context)).toBe(expected === '=' ? text : expected);
   });
 });

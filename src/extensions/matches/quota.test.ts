@@ -3,7 +3,14 @@ import { type PrintCase, printed } from '../case-runner.ts';
 import { quota } from './quota.ts';
 
 describe('quota', () => {
-  it.each<PrintCase>([['--quota 18446744073709551616', 'refused']])('%s', (text, expected, context) => {
+  it.each<PrintCase>([
+    ['--quota 0x10', '--quota 16'],
+    ['! --quota 10', '='],
+    ['--quota -1', 'refused'],
+    ['--quota ""', 'refused'],
+    ['! --quota 18446744073709551615', '='],
+    ['--quota 18446744073709551616', 'refused'],
+  ])('%s', (text, expected, context) => {
     expect(printed(quota, text, context)).toBe(expected === '=' ? text : expected);
   });
 });

@@ -3,7 +3,11 @@ import { type PrintCase, printed } from '../case-runner.ts';
 import { audit } from './audit.ts';
 
 describe('AUDIT', () => {
-  it.each<PrintCase>([['--type DrOp', '--type drop']])('%s', (text, expected, context) => {
+  it.each<PrintCase>([
+    ['--type ACCEPT', '--type accept'],
+    ['--type acc', 'refused'],
+    ['--type DrOp', '--type drop'],
+  ])('%s', (text, expected, context) => {
     expect(printed(audit, text, context)).toBe(expected === '=' ? text : expected);
   });
 });
