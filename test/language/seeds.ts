@@ -18,6 +18,21 @@ const OWN = [
   '-X other',
   '-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 128/0 -s fe80::/10,::1',
   '-A OUTPUT -m owner --uid-owner 0-10 -m mark --mark 0x1/0xff -m statistic --mode nth --every 3 --packet 0',
+  '-A INPUT -m recent --rcheck --seconds 60 --hitcount 4 --rttl --name ssh --rsource -j DROP',
+  '-A INPUT -m hashlimit --hashlimit-upto 5/min --hashlimit-burst 7 --hashlimit-mode srcip,dstport --hashlimit-name web',
+  '-A INPUT -m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 1mb --hashlimit-name bytes',
+  '-A INPUT -m connlimit --connlimit-above 10 --connlimit-mask 24 --connlimit-daddr -j DROP',
+  '-A INPUT -m time --timestart 08:00 --timestop 18:00 --weekdays Mon,Tue ! --monthdays 1,2 --datestart 2026-01-01',
+  '-A INPUT -m u32 --u32 "6&0xFF=1:5,7 && 0>>22&0x3C@0>>24=8"',
+  '-A FORWARD -m policy --dir in --pol ipsec --strict --reqid 1 --proto esp --next ! --mode transport --spi 0x5',
+  '-A FORWARD -m physdev --physdev-in eth+ ! --physdev-out br0.1 --physdev-is-bridged',
+  '-A INPUT -m string --hex-string "GET |0d 0a|" --algo kmp --from 40 --to 60 --icase',
+  '-A INPUT -m cluster --cluster-total-nodes 3 --cluster-local-node 2 --cluster-hash-seed 0xdeadbeef',
+  '-A INPUT -m rt --rt-type 0 --rt-segsleft 1:2 --rt-0-addrs ::1,::2 --rt-0-not-strict',
+  '-A INPUT -m frag --fragid 5:6 --fragfirst -m hbh --hbh-opts 5:2,194:4 -m dst ! --dst-len 8',
+  '-A INPUT -m ipv6header --header hop,dst,frag --soft -m srh --srh-segs-left-gt 1 --srh-psid a::/64',
+  '-A INPUT -j HMARK --hmark-tuple src,dst,sport --hmark-mod 10 --hmark-rnd 0xfeed --hmark-offset 7',
+  '-A INPUT -j RATEEST --rateest-name eth0 --rateest-interval 250ms --rateest-ewmalog 0.5s',
 ];
 
 /** The line as it can stand in a table whose only user chain is "chain". */
