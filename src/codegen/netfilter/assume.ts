@@ -64,8 +64,13 @@ function asksFor(expr: Expr, known: Known): boolean {
 }
 
 function assumeTest(test: Test, interval: Interval | undefined): Expr {
-  if (interval === undefined || test.mask !== undefined) return test;
+  if (interval === undefined) return test;
   const { min, max } = interval;
+  if (min === max) {
+    const value = test.mask === undefined ? min : min & test.mask;
+    return test.ranges.some((range) => range.min <= value && range.max >= value) ? TRUE : FALSE;
+  }
+  if (test.mask !== undefined) return test;
   if (test.ranges.some((range) => range.min <= min && range.max >= max)) return TRUE;
   return test.ranges.some((range) => range.min <= max && range.max >= min) ? test : FALSE;
 }
@@ -92,10 +97,13 @@ export function trackOddity(family: Family): OddityTracker {
   };
 }
 
+/** Largest values of fields that cannot hold all their bits could. */
+const LARGEST: Partial<Record<FieldName, bigint>> = { 'ip6.chain': 1n };
+
 /** Whether a field for which the test has this value lies in the interval. */
 function leavesOnly(test: Test, value: boolean, { min, max }: Interval): boolean {
   if (value) return test.ranges.every((range) => range.min >= min && range.max <= max);
   const below = min === 0n || test.ranges.some((range) => range.min === 0n && range.max >= min - 1n);
-  const top = fieldMax(test.field);
-  return below && (max === top || test.ranges.some((range) => range.min <= max + 1n && range.max === top));
+  const top = LARGEST[test.field] ?? fieldMax(test.field);
+  return below && (max >= top || test.ranges.some((range) => range.min <= max + 1n && range.max >= top));
 }

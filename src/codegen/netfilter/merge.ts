@@ -42,11 +42,14 @@ export function mergeEqualities(exprs: readonly Expr[], layout: FlowLayout): rea
   return out;
 }
 
+/** Undefined when the test is no equality of a field in r7 or r8, or asks for bits that the field's place does not have. */
 function asWord(expr: Expr, layout: FlowLayout): WordTest | undefined {
   if (expr.kind !== 'test' || expr.ranges.length !== 1) return undefined;
   const place = layout.places[expr.field];
   const range = expr.ranges[0]!;
   if (place === undefined || range.min !== range.max) return undefined;
+  const ones = (1n << BigInt(place.bits)) - 1n;
+  if (range.min > ones) return undefined;
   // Places never cross the middle of the register, so plain numbers do.
   const high = place.shift >= 32;
   const unit = 2 ** (high ? place.shift - 32 : place.shift);
@@ -54,7 +57,7 @@ function asWord(expr: Expr, layout: FlowLayout): WordTest | undefined {
     kind: 'word',
     register: place.register,
     half: high ? 'high' : 'low',
-    mask: (expr.mask === undefined ? 2 ** place.bits - 1 : Number(expr.mask)) * unit,
+    mask: (expr.mask === undefined ? 2 ** place.bits - 1 : Number(expr.mask & ones)) * unit,
     value: Number(range.min) * unit,
   };
 }

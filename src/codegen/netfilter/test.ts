@@ -3,6 +3,7 @@
 import { and, at, lddw } from '../../bpf/assembly.ts';
 import { R1, R2 } from '../../bpf/instruction.ts';
 import { fieldMax } from '../../policy/expr.ts';
+import type { FieldName } from '../../policy/fields.ts';
 import type { Expr, Interval, Test } from '../../policy/ir.ts';
 import { behind, jumpTo, type Target } from './branch.ts';
 import type { BodyContext } from './context.ts';
@@ -65,10 +66,8 @@ function jumpIfSeveral(
 
 function jumpIfTest(ctx: BodyContext, test: Test, sense: boolean, target: Target): void {
   const { field } = test;
-  const max = fieldMax(field);
-  const mask = test.mask ?? max;
   if (isWide(ctx, field)) {
-    jumpIfWide(ctx, { field, mask, ranges: test.ranges }, sense, target);
+    jumpIfWide(ctx, { field, mask: test.mask ?? fieldMax(field), ranges: test.ranges }, sense, target);
     return;
   }
   const clamped = field === 'transport.length' && ctx.layout.kind === 'odd' ? clampedLength(test) : undefined;
@@ -78,12 +77,32 @@ function jumpIfTest(ctx: BodyContext, test: Test, sense: boolean, target: Target
     return;
   }
   loadField(ctx, field);
-  const bits = max <= 0xffffffffn ? 32 : 64;
+  const max = largestShort(field);
+  const bits = max <= U32 ? 32 : 64;
+  const mask = (test.mask ?? max) & max;
   if (mask !== max) {
     if (bits === 32) ctx.out.emit(and.imm32(R1, Number(mask)));
     else ctx.out.emit(lddw.imm(R2, mask), and.reg(R1, R2));
   }
-  jumpIfInRanges(ctx, { bits, max: LARGEST[field] ?? mask, ranges: test.ranges }, sense, target);
+  jumpIfInRanges(ctx, { bits, max: LARGEST[field] ?? mask, ranges: upTo(test.ranges, mask) }, sense, target);
+}
+
+const U32 = 0xffffffffn;
+
+/** Largest value of a field that is not read in halves; fields of 128 bits are IPv4 addresses then. */
+function largestShort(field: FieldName): bigint {
+  const max = fieldMax(field);
+  return max > U64 ? U32 : max;
+}
+
+const U64 = (1n << 64n) - 1n;
+
+/** The ranges without what lies above `max`. */
+function upTo(ranges: readonly Interval[], max: bigint): readonly Interval[] {
+  if (ranges.every((range) => range.max <= max)) return ranges;
+  return ranges
+    .filter((range) => range.min <= max)
+    .map((range) => (range.max <= max ? range : { min: range.min, max }));
 }
 
 /** Fields that cannot hold all values of their width. */
