@@ -24,7 +24,7 @@ export interface FirewallKind {
 
 const LEGACY = { ipv4: 'iptables-legacy', ipv6: 'ip6tables-legacy' } as const satisfies Record<Family, string>;
 /** A lock of our own: the machine's firewall is not involved. */
-const LOCK = { XTABLES_LOCKFILE: '/run/bfh.lock' };
+const LOCK = { XTABLES_LOCKFILE: '/run/bpfilter-test.lock' };
 
 /** The kernel's legacy iptables. */
 export const kernelFirewall: FirewallKind = {
