@@ -46,8 +46,10 @@ function report(result, status) {
   const tests = result.testResults.flatMap((suite) =>
     suite.assertionResults.map((test) => ({ name: test.fullName, status: test.status, file: suite.name })),
   );
-  // A file that does not load has no tests, and is a failure all the same.
-  const broken = result.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0);
+  // A file that does not load, or a suite in it that fails as a whole, is a failure without a test that failed.
+  const broken = result.testResults.filter(
+    (suite) => suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed'),
+  );
   const passed = tests.filter((test) => test.status === 'passed').length;
   const failed = tests.filter((test) => test.status === 'failed').length + broken.length;
   const skipped = tests.filter((test) => test.status !== 'passed' && test.status !== 'failed');

@@ -42,7 +42,9 @@ function ruleOf(extension: MatchExtension | TargetExtension, spec: OptionSpec, v
   return `-A chain${protocol} -${extension.kind === 'match' ? 'm' : 'j'} ${extension.name} --${spec.name}${words}`;
 }
 
-describe.each([...MATCHES, ...TARGETS])('$kind $name', (extension) => {
+const WITH_OPTIONS = [...MATCHES, ...TARGETS].filter(({ options }) => options.length > 0);
+
+describe.each(WITH_OPTIONS)('$kind $name', (extension) => {
   const [family] = extension.families;
   const run = (rule: string) => {
     const text = `*${tableOf(extension)}\n:chain - [0:0]\n${rule}\nCOMMIT\n`;
