@@ -21,6 +21,7 @@ describe('RATEEST', () => {
       '--rateest-name RE6 --rateest-interval 8s --rateest-ewmalog 16s',
       '--rateest-name RE6 --rateest-interval 8.0s --rateest-ewmalog 16.0s',
     ],
+    ['--rateest-name RE1 --rateest-interval 2 --rateest-ewmalog 500.0ms', 'refused'],
     ['--rateest-name RE7 --rateest-interval 9s --rateest-ewmalog 16s', 'refused'],
     ['--rateest-name RE8 --rateest-interval 1s --rateest-ewmalog 1s', 'refused'],
     ['--rateest-name RE9 --rateest-interval 1s --rateest-ewmalog 0.5s', 'refused'],

@@ -1,6 +1,7 @@
 import type { OptionMap, TargetExtension } from '../contract.ts';
 import { always, refuse, withOption } from '../options.ts';
 import { name } from '../values/name.ts';
+import { U32_MAX } from '../values/numbers.ts';
 import { timeSpan } from '../values/time-span.ts';
 
 const TARGET = 'target "RATEEST"';
@@ -10,6 +11,7 @@ const AVERAGE = 'rateest-ewmalog';
 const SHORTEST = 250_000;
 const INTERVALS = 6;
 const MOST_DOUBLINGS = 30;
+const TOO_LONG = 'the time of averaging does not fit the interval';
 
 /** xt_RATEEST. Parsed, both times are rounded to those that the kernel has. */
 export const rateest: TargetExtension = {
@@ -48,6 +50,8 @@ function kernelTimes(options: OptionMap): { readonly interval: bigint; readonly 
   // The weight of old samples is 1 - 2^-n; the largest n is taken that averages over no more than is wanted.
   let doublings = 0;
   while (doublings <= MOST_DOUBLINGS && wanted / -Math.log(1 - 2 ** -(doublings + 1)) <= averaged) doublings++;
-  if (doublings === 0 || doublings > MOST_DOUBLINGS) return 'the time of averaging does not fit the interval';
-  return { interval: BigInt(interval), average: BigInt(interval * 2 ** doublings) };
+  if (doublings === 0 || doublings > MOST_DOUBLINGS) return TOO_LONG;
+  const average = BigInt(interval * 2 ** doublings);
+  // An interval far below the shortest is rounded up, and so is the average: its save text could not be read back.
+  return average > U32_MAX ? TOO_LONG : { interval: BigInt(interval), average };
 }
