@@ -6,6 +6,7 @@ import type { Action, Condition } from '../policy/ir.ts';
 import type { MatchUse, Rule, Target } from '../rules/model.ts';
 import { lowerIpPart } from './ip-part.ts';
 import { simplifyConditions } from './simplify.ts';
+import { unsupportedMatch, unsupportedTarget } from './unsupported.ts';
 
 export interface LoweredRule {
   readonly conditions: readonly Condition[];
@@ -33,8 +34,7 @@ type LoweredTarget = Pick<LoweredRule, 'action' | 'diagnostics'>;
 
 function lowerMatch(use: MatchUse, span: Span | undefined, context: LowerContext): LoweredMatch {
   const extension = findMatch(use.name, context.family);
-  if (extension?.lower === undefined)
-    return failedMatch(diagnostic('not-yet-supported-match', span, { name: use.name }));
+  if (extension?.lower === undefined) return failedMatch(unsupportedMatch(use, span));
   const lowered = extension.lower(use.options, context);
   if (lowered.ok) return { conditions: lowered.value, diagnostics: [] };
   const params = { what: `match "${use.name}"`, table: context.table, why: lowered.why };
@@ -62,8 +62,7 @@ function lowerTarget(
     case 'extension': {
       const span = target.span ?? ruleSpan;
       const extension = findTarget(target.name, context.family);
-      if (extension?.lower === undefined)
-        return failedTarget(diagnostic('not-yet-supported-target', span, { name: target.name }));
+      if (extension?.lower === undefined) return failedTarget(unsupportedTarget(target.name, span));
       const lowered = extension.lower(target.options, context);
       if (lowered.ok) return done(lowered.value);
       const params = { what: `target "${target.name}"`, table: context.table, why: lowered.why };

@@ -29,6 +29,8 @@ export interface ParseOptions {
 export interface ParseResult {
   /** Present exactly when no diagnostic is an error. Holds all tables of the text. */
   readonly ruleset?: Ruleset;
+  /** What could be read of a text with errors: to look for further faults in it, never to run it. */
+  readonly readable?: Ruleset;
   /** In the order of their places. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -73,8 +75,8 @@ export function parseRuleset(source: SourceText, family: Family, options: ParseO
   }
   if (state.open !== undefined) report.add('missing-commit', state.open.place, { table: state.open.name });
   const diagnostics = Object.freeze([...report.found].sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0)));
-  if (diagnostics.some((item) => item.severity === 'error')) return { diagnostics };
   const ruleset = Object.freeze({ family, tables: Object.freeze([...state.tables.values()]) });
+  if (diagnostics.some((item) => item.severity === 'error')) return { readable: ruleset, diagnostics };
   return { ruleset, diagnostics };
 }
 
