@@ -159,6 +159,12 @@ export function isJumpClass(opcode: number): boolean {
   return cls === CLASS.JMP || cls === CLASS.JMP32;
 }
 
+/** True for plain and atomic stores. */
+export function isStore(opcode: number): boolean {
+  const cls = classOf(opcode);
+  return cls === CLASS.ST || cls === CLASS.STX;
+}
+
 /** The operation bits of an arithmetic or jump opcode. */
 export function operationOf(opcode: number): number {
   return opcode & 0xf0;

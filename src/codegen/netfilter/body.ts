@@ -1,10 +1,11 @@
 /** One copy of the rules: all chains of a hook with their calls and returns (see chain-plan.ts). */
 
-import { add, at, call, ja, jeq, jge, ldx, mov, st, stx } from '../../bpf/assembly.ts';
+import { at, ja, ldx, mov, st, stx } from '../../bpf/assembly.ts';
 import type { Label } from '../../bpf/code.ts';
-import { R0, R1, R2, R3, R8, R10 } from '../../bpf/instruction.ts';
+import { R1, R8, R10 } from '../../bpf/instruction.ts';
 import { isBranch } from '../../bpf/prune.ts';
 import type { PolicyRule } from '../../policy/ir.ts';
+import { dispatch, emitLoopHead, emitLoopStart, type Resume } from './chain-loop.ts';
 import type { ChainPlan, ResumePoint } from './chain-plan.ts';
 import type { BodyContext } from './context.ts';
 import { additionFor, count, counterOffset } from './counters.ts';
@@ -15,10 +16,6 @@ import { emitRule, leavesProgram } from './rule.ts';
 import { HIDDEN_BRANCHES } from './stateful.ts';
 import type { Tails } from './tails.ts';
 
-/** More returns than any packet can make. */
-const MAX_RETURNS = 1 << 20;
-/** Resume points that are tried one after the other; more are searched by halves. */
-const DISPATCH_LINEAR = 3;
 /**
  * The verifier remembers at most 8,192 branches for later. In loop mode the walk goes through the loop head after some: there
  * all paths look the same, and what waits is looked at. In exact mode nothing can be done about them.
@@ -31,12 +28,6 @@ const LOG_BRANCHES = 16;
 export interface BodyLimits {
   readonly instructions: number;
   readonly waiting: number;
-}
-
-/** A place to resume at. */
-interface Resume {
-  readonly number: number;
-  readonly label: Label;
 }
 
 interface Body {
@@ -91,7 +82,7 @@ export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limits
     limits,
   };
   if (plan.mode === 'loop') {
-    emitLoopStart(body);
+    emitLoopStart(ctx, plan.slots);
     // In through the head, so that the verifier knows its state before anything waits.
     emitCut(body);
   }
@@ -104,7 +95,7 @@ export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limits
     emitChain(body, chain);
   }
   if (body.logs.length > 0) emitLogBlock(body);
-  if (plan.mode === 'loop') emitLoopHead(body);
+  if (plan.mode === 'loop') emitLoopHead(ctx, tails, body.loopHead, placesOf(body));
   return fits(body);
 }
 
@@ -248,25 +239,8 @@ function resumeFrom(body: Body, slot: { exact: number; cell: number }, places: r
   const { out } = body.ctx;
   if (body.plan.mode === 'exact') {
     out.emit(ldx.dw(R1, R10, slot.exact));
-    dispatch(body, places);
+    dispatch(body.ctx, places);
   } else out.emit(ldx.w(R1, R10, slot.cell), stx.w(R10, STACK.resume, R1), ja(body.loopHead));
-}
-
-/** Goes to the place whose number is in r1; places are sorted by number. */
-function dispatch(body: Body, places: readonly Resume[]): void {
-  const { out } = body.ctx;
-  if (places.length > DISPATCH_LINEAR) {
-    const middle = places.length >> 1;
-    const upper = out.label('upper');
-    out.emit(jge.imm32(R1, places[middle]!.number, upper));
-    dispatch(body, places.slice(0, middle));
-    out.emit(at(upper));
-    dispatch(body, places.slice(middle));
-    return;
-  }
-  places.forEach(({ number, label }, index) => {
-    out.emit(index === places.length - 1 ? ja(label) : jeq.imm32(R1, number, label));
-  });
 }
 
 /** A resume point that the plan does not know. */
@@ -315,29 +289,11 @@ function emitCut(body: Body): void {
   body.ctx.out.emit(st.w(R10, STACK.resume, cut.number), ja(body.loopHead), at(cut.label));
 }
 
-function iteratorInR1(): [ReturnType<typeof mov.reg>, ReturnType<typeof add.imm>] {
-  return [mov.reg(R1, R10), add.imm(R1, STACK.iterator)];
-}
-
-function emitLoopStart(body: Body): void {
-  body.ctx.out.emit(...iteratorInR1(), mov.imm(R2, 0), mov.imm(R3, MAX_RETURNS), call.kfunc('bpf_iter_num_new'));
-}
-
-function emitLoopHead(body: Body): void {
-  const { out } = body.ctx;
-  const places = [...body.plan.chains.values()]
+/** Every place that the loop head can lead to. */
+function placesOf(body: Body): readonly Resume[] {
+  const returns = [...body.plan.chains.values()]
     .filter(({ slot }) => slot !== undefined)
-    .flatMap(({ returns }) => returns.map(({ number }) => ({ number, label: body.resumeLabels.get(number)! })));
-  const all = new Map([...places, ...body.cuts, ...body.logs].map((place) => [place.number, place]));
-  out.emit(
-    at(body.loopHead),
-    ...iteratorInR1(),
-    call.kfunc('bpf_iter_num_next'),
-    jeq.imm(R0, 0, body.tails.hotdrop),
-    ldx.w(R1, R10, STACK.resume),
-  );
-  dispatch(
-    body,
-    [...all.values()].sort((a, b) => a.number - b.number),
-  );
+    .flatMap((chain) => chain.returns.map(({ number }) => ({ number, label: body.resumeLabels.get(number)! })));
+  const places = new Map([...returns, ...body.cuts, ...body.logs].map((place) => [place.number, place]));
+  return [...places.values()].sort((a, b) => a.number - b.number);
 }

@@ -43,7 +43,7 @@ export interface ChainPlan {
 
 /** Verifying in exact mode may cost this many times as much as in loop mode, or this many rules. */
 const EXACT_FACTOR = 3;
-const EXACT_RULES = 500;
+const EXACT_RULES = 200;
 /** What a LOG rule costs to verify in exact mode, in rules. */
 const LOG_RULES = 10;
 

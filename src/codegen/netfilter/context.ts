@@ -1,8 +1,9 @@
 /** What the parts of one hook program's compiler share. */
 
-import { ldx } from '../../bpf/assembly.ts';
+import { ldx, st } from '../../bpf/assembly.ts';
 import type { CodeItem } from '../../bpf/code.ts';
 import type { KernelFacts, MemberPlace, NeededMember } from '../../bpf/facts.ts';
+import { R10 } from '../../bpf/instruction.ts';
 import type { Family, Hook } from '../../packet/netfilter.ts';
 import type { TablePolicy } from '../../policy/ir.ts';
 import type { Emitter } from './emitter.ts';
@@ -81,4 +82,9 @@ export function loadSkb(ctx: HookContext, dst: number): CodeItem {
 /** dst = state (struct nf_hook_state). */
 export function loadState(ctx: HookContext, dst: number): CodeItem {
   return loadMember(ctx, dst, CTX, 'bpf_nf_ctx.state');
+}
+
+/** Zeros for scratch slots (SCRATCH of layout.ts) that have been used. */
+export function releaseScratch(ctx: HookContext, ...offsets: readonly number[]): void {
+  for (const offset of offsets) ctx.out.emit(st.dw(R10, offset, 0));
 }

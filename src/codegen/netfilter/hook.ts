@@ -10,7 +10,7 @@ import { removeUnreachable } from '../../bpf/prune.ts';
 import type { Hook } from '../../packet/netfilter.ts';
 import type { RejectWith, TablePolicy } from '../../policy/ir.ts';
 import { emitBody } from './body.ts';
-import { planChains, reachableChains } from './chain-plan.ts';
+import { type ChainPlan, planChains, reachableChains } from './chain-plan.ts';
 import { type BodyContext, type FunctionName, type HookContext, loadSkb } from './context.ts';
 import { createEmitter } from './emitter.ts';
 import { FLOW_LAYOUTS, type FlowLayout } from './flow-word.ts';
@@ -134,7 +134,7 @@ function programName(policy: TablePolicy, hook: Hook): string {
  * the verifier would not take this shape.
  */
 function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undefined {
-  const plan = planChains(ctx.policy, ctx.hook, shape.loop)!;
+  const plan = planFor(ctx, usage, shape);
   if (plan.slots > MAX_SLOTS) throw new ChainsTooDeep(plan.slots);
   const tails = createTails(ctx);
   const copies = copiesOf(usage, shape).map((copy) => ({
@@ -166,6 +166,16 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
     else emitPrologue(ctx, usage.fields, { odd, ...(normal === undefined ? {} : { normal }) });
   });
   return removeUnreachable([...prologue, ...rules]);
+}
+
+/**
+ * In exact mode the verifier must keep the numbers in the return slots. In a loop it gives up numbers that differ from round to
+ * round, even those that belong to nobody in it: so a search for a TCP option does not go with exact mode.
+ */
+function planFor(ctx: HookContext, usage: Usage, shape: Shape): ChainPlan {
+  const plan = planChains(ctx.policy, ctx.hook, shape.loop)!;
+  const remembers = plan.slots > 0 || usage.log;
+  return usage.tcpOption && remembers ? planChains(ctx.policy, ctx.hook, true)! : plan;
 }
 
 /** What `emit` emits, taken out of the context's code. */

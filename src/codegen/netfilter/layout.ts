@@ -50,6 +50,17 @@ export const STACK = {
   slots: -128,
 } as const;
 
+/**
+ * What nobody needs from one rule to the next: 8 bytes each. A rule that has used some writes zeros there before it goes on: in a
+ * loop the verifier may not know yet what is needed later, and would take every difference for a different state.
+ */
+export const SCRATCH = [
+  ...[STACK.dynptr, STACK.dynptr + 8, STACK.buffer, STACK.buffer + 8, STACK.buffer + 16, STACK.key, STACK.value],
+  ...STACK.saved,
+  STACK.logRecord - 4,
+  STACK.logReturn.exact,
+] as const;
+
 /** How many return slots fit beside the frame of the function that a hook program may call (512 bytes in all). */
 export const MAX_SLOTS = 40;
 

@@ -9,6 +9,7 @@
 import {
   add,
   and,
+  arsh,
   at,
   call,
   endian,
@@ -17,7 +18,6 @@ import {
   jgt,
   jle,
   jne,
-  jsge,
   jslt,
   lddw,
   ldx,
@@ -29,6 +29,7 @@ import {
   st,
   stx,
   sub,
+  xor,
 } from '../../bpf/assembly.ts';
 import type { Label } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R10 } from '../../bpf/instruction.ts';
@@ -144,8 +145,9 @@ function emitIpv6(ctx: HookContext, fields: ReadonlySet<FieldName>, targets: Pro
   const [slow, summary, walk] = [out.label('slow'), out.label('summary'), out.label('walk')];
   loadData(ctx);
   castIpv6Header(ctx);
-  out.emit(ldx.b(R3, ADDRESSES, 6));
-  jumpIfExtensionHeader(ctx, R3, walk);
+  // Read twice: what the test teaches the verifier of one register would make different flow words of the other.
+  out.emit(ldx.b(R3, ADDRESSES, 6), ldx.b(R4, ADDRESSES, 6));
+  jumpIfExtensionHeader(ctx, R4, walk);
   out.emit(mov.imm(COUNTERS, IPV6_HEADER));
   emitFast(ctx, fields, slow, targets);
   walkIpv6Headers(ctx, { start: walk, done: summary, first: R3, isExtension: jumpIfExtensionHeader });
@@ -256,7 +258,6 @@ function emitSlow(ctx: HookContext, fields: ReadonlySet<FieldName>, targets: Pro
   if (targets.normal !== undefined) {
     out.emit(jgt.imm(FLOW, 0xff, odd), jslt.imm(R4, TRANSPORT_BYTES, odd), mov.reg(COUNTERS, FLOW));
     packNormal(ctx, fields, R10, STACK.buffer);
-    forget(ctx);
     out.emit(ja(targets.normal), at(odd));
   }
   packOdd(ctx);
@@ -265,9 +266,8 @@ function emitSlow(ctx: HookContext, fields: ReadonlySet<FieldName>, targets: Pro
 }
 
 /**
- * Makes r8 unknown to the verifier, without changing it. On a path where it knows the buffer to be zero it would know much of
- * the flow word, and no state behind would equal one of the other paths. A slot of which one byte was written alone is
- * remembered as plain bytes.
+ * Makes r8 unknown to the verifier, without changing it: odd packets come on many paths that know different bits, and rules would
+ * be looked at for each. A slot of which one byte was written alone is remembered as plain bytes.
  */
 function forget(ctx: HookContext): void {
   ctx.out.emit(
@@ -279,17 +279,19 @@ function forget(ctx: HookContext): void {
   );
 }
 
-/** dst = max(0, skb->len - r9); uses r1. */
+/**
+ * dst = max(0, skb->len - r9); uses r1. Without a branch: a path with a length that the verifier knows to be 0 would be one on
+ * which it knows the bytes and so the flow word, and all rules would be looked at again for it.
+ */
 function loadTransportLengthAtLeast0(ctx: HookContext, dst: number): void {
-  const { out } = ctx;
-  const fine = out.label('length');
-  out.emit(
+  ctx.out.emit(
     loadSkb(ctx, R1),
     loadMember(ctx, dst, R1, 'sk_buff.len'),
     sub.reg(dst, COUNTERS),
-    jsge.imm(dst, 0, fine),
-    mov.imm(dst, 0),
-    at(fine),
+    mov.reg(R1, dst),
+    arsh.imm(R1, 63),
+    xor.imm(R1, -1),
+    and.reg(dst, R1),
   );
 }
 

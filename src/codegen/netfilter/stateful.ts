@@ -14,9 +14,11 @@ import {
   ldx,
   mov,
   mul,
+  neg,
   or,
   rsh,
   sub,
+  xor,
 } from '../../bpf/assembly.ts';
 import type { CodeItem, Label } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5 } from '../../bpf/instruction.ts';
@@ -132,27 +134,32 @@ function keepNegative(register: number, scratch: number): readonly CodeItem[] {
 /** r4 = 1 if it is this packet's turn, else 0: mode nth of xt_statistic. */
 function runNth(ctx: BodyContext, every: number, offset: number): void {
   const { out } = ctx;
-  const [again, store, done] = ['again', 'store', 'done'].map((hint) => out.label(hint)) as [Label, Label, Label];
+  const [again, done] = [out.label('again'), out.label('done')];
   out.emit(
     lddw.mapValue(R1, MAP_NAMES.states, offset),
     lddw.imm(R2, BigInt(TRIES) << 32n),
     at(again),
     ldx.w(R0, R1, 0),
     mov.reg32(R5, R0),
-    mov.imm(R3, 0),
-    mov.imm(R4, 1),
-    jeq.imm32(R0, every, store),
+    // r3 = r0 == every ? 0 : r0 + 1, and r4 = r3 == 0, without teaching the verifier numbers that differ from path to path.
+    mov.reg32(R3, R0),
+    xor.imm32(R3, every),
+    ...notZero(R4, R3),
     mov.reg32(R3, R0),
     add.imm32(R3, 1),
-    // Wraps to 0 at 2^32 when `every` is the largest number there is; that is a match, too.
-    jeq.imm32(R3, 0, store),
-    mov.imm(R4, 0),
-    at(store),
+    mul.reg32(R3, R4),
+    ...notZero(R4, R3),
+    xor.imm(R4, 1),
     atomic.cmpxchg.w(R1, 0, R3),
     jeq.reg32(R0, R5, done),
     ...nextTry(R2, again),
     at(done),
   );
+}
+
+/** dst = register == 0 ? 0 : 1, for a number of 32 bits. */
+function notZero(dst: number, register: number): readonly CodeItem[] {
+  return [mov.reg(dst, register), neg.reg(dst), rsh.imm(dst, 63)];
 }
 
 /** Counts the upper half of `register` down and jumps to `again`; falls through with r4 = 0 when it is used up. Uses r3. */

@@ -3,7 +3,7 @@
 import { add, at, call, exit, ja, jeq, jge, jlt, ldx, mov, st, stx, sub } from '../../bpf/assembly.ts';
 import { R0, R1, R2, R3, R4, R5, R7, R8, R9, R10 } from '../../bpf/instruction.ts';
 import { jumpIfCompares, type Target } from './branch.ts';
-import { type BodyContext, type HookContext, loadSkb } from './context.ts';
+import { type BodyContext, type HookContext, loadSkb, releaseScratch } from './context.ts';
 import { loadTransportLength } from './fields/transport.ts';
 import { loadField } from './fields.ts';
 import { HELPER, STACK, TRANSPORT_BYTES } from './layout.ts';
@@ -15,6 +15,7 @@ export function jumpIfOptionsReadable(ctx: BodyContext, sense: boolean, target: 
   out.emit(stx.w(R10, STACK.valueCell, R1));
   loadField(ctx, 'tcp.headerLength');
   out.emit(ldx.w(R2, R10, STACK.valueCell), sub.reg(R2, R1), mov.reg(R1, R2));
+  releaseScratch(ctx, STACK.value);
   // transport.length - tcp.headerLength, as a signed number of 64 bits.
   jumpIfCompares(ctx, R1, sense ? 'le' : 'gt', 0x7fffffffffffffffn, 64, target);
 }

@@ -10,46 +10,56 @@ export interface Usage {
   /** Answers of REJECT rules, in order of first use. */
   readonly reject: readonly RejectWith[];
   readonly log: boolean;
+  /** A rule looks for a TCP option, which takes a loop. */
+  readonly tcpOption: boolean;
 }
 
 /** Usage of the given chains (indexes into the policy's list). */
 export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
   const fields = new Set<FieldName>();
+  const options = new Set<number>();
   const reject = new Set<RejectWith>();
   let log = false;
   for (const chain of chains) {
     for (const rule of policy.chains[chain]!.rules) {
-      collectRule(rule, fields);
+      collectRule(rule, fields, options);
       if (rule.action.kind === 'reject') reject.add(rule.action.with);
       if (rule.action.kind === 'log') log = true;
     }
   }
   const needs = (what: (typeof FIELDS)[FieldName]['needs']): boolean =>
     [...fields].some((field) => FIELDS[field].needs === what);
-  return { fields, transport: needs('transport'), reject: [...reject], log };
+  return {
+    fields,
+    transport: needs('transport'),
+    reject: [...reject],
+    log,
+    tcpOption: options.size > 0,
+  };
 }
 
-function collectRule(rule: PolicyRule, fields: Set<FieldName>): void {
-  for (const condition of rule.conditions) if (condition.kind !== 'stateful') collect(condition.expr, fields);
+function collectRule(rule: PolicyRule, fields: Set<FieldName>, options: Set<number>): void {
+  for (const condition of rule.conditions) if (condition.kind !== 'stateful') collect(condition.expr, fields, options);
 }
 
-function collect(expr: Expr, fields: Set<FieldName>): void {
+function collect(expr: Expr, fields: Set<FieldName>, options: Set<number>): void {
   switch (expr.kind) {
     case 'test':
       fields.add(expr.field);
       return;
     case 'tcpOption':
+      options.add(expr.option);
       fields.add('tcp.headerLength');
       return;
     case 'tcpOptionsReadable':
       fields.add('tcp.headerLength').add('transport.length');
       return;
     case 'not':
-      collect(expr.expr, fields);
+      collect(expr.expr, fields, options);
       return;
     case 'all':
     case 'any':
-      for (const part of expr.exprs) collect(part, fields);
+      for (const part of expr.exprs) collect(part, fields, options);
       return;
     case 'constant':
       return;

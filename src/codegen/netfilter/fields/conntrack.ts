@@ -1,6 +1,6 @@
 /** Fields of the packet's conntrack entry. Without an entry the cast pointer reads zeros, which is what the fields say. */
 
-import { and, at, call, div, endian, jeq, jsge, ldx, mov, stx, sub } from '../../../bpf/assembly.ts';
+import { and, at, call, div, endian, jeq, jsge, ldx, mov, st, stx, sub } from '../../../bpf/assembly.ts';
 import { R0, R1, R10 } from '../../../bpf/instruction.ts';
 import { castTo } from '../cast.ts';
 import { type HookContext, loadMember, loadSkb, memberPlace } from '../context.ts';
@@ -58,6 +58,7 @@ export function loadCtExpires(ctx: HookContext): void {
     stx.w(R10, STACK.valueCell, R1),
     call.helper(HELPER.jiffies),
     ldx.w(R1, R10, STACK.valueCell),
+    st.dw(R10, STACK.value, 0),
     sub.reg32(R1, R0),
     jsge.imm32(R1, 0, future),
     mov.imm(R1, 0),

@@ -4,7 +4,7 @@ import { at, ja, jeq, jne, ldx, mov, stx } from '../../../bpf/assembly.ts';
 import type { Label } from '../../../bpf/code.ts';
 import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
 import { castTo, loadSkbPointer, loadStatePointer } from '../cast.ts';
-import { type HookContext, loadMember } from '../context.ts';
+import { type HookContext, loadMember, releaseScratch } from '../context.ts';
 import { STACK } from '../layout.ts';
 
 const TCP_TIME_WAIT = 6;
@@ -36,6 +36,9 @@ function castFullSocket(ctx: HookContext, request: RequestRule, none: Label): vo
   }
   out.emit(jeq.imm(R1, TCP_TIME_WAIT, none));
 }
+
+/** Scratch slots that loadSocketFile leaves pointers in. */
+const SOCKET_SCRATCH = [STACK.key, STACK.value] as const;
 
 /** r1 = sk->sk_socket->file of a full socket of this network namespace with an inode; else a jump to `none`. */
 export function loadSocketFile(ctx: HookContext, request: RequestRule, none: Label): void {
@@ -70,6 +73,7 @@ export function loadSocketState(ctx: HookContext): void {
     mov.imm(R1, NO_SOCKET),
     at(done),
   );
+  releaseScratch(ctx, ...SOCKET_SCRATCH);
 }
 
 /** r0 = credentials of the file in r1. */
@@ -86,5 +90,6 @@ export function loadCredential(name: 'cred.fsuid' | 'cred.fsgid'): (ctx: HookCon
     loadSocketFile(ctx, 'listener', none);
     castCredentials(ctx);
     out.emit(loadMember(ctx, R1, R0, name), ja(done), at(none), mov.imm(R1, 0), at(done));
+    releaseScratch(ctx, ...SOCKET_SCRATCH);
   };
 }

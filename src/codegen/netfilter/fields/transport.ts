@@ -2,7 +2,7 @@
 
 import { add, and, arsh, call, ldx, lsh, mov, rsh, st, sub, xor } from '../../../bpf/assembly.ts';
 import { R1, R2, R3, R4, R5, R10 } from '../../../bpf/instruction.ts';
-import { type HookContext, loadMember, loadSkb } from '../context.ts';
+import { type HookContext, loadMember, loadSkb, releaseScratch } from '../context.ts';
 import { HELPER, STACK } from '../layout.ts';
 
 /** r1 = max(0, skb->len - offset of the transport header) */
@@ -42,6 +42,7 @@ function loadTransportByte(ctx: HookContext, offset: number): void {
     call.helper(HELPER.dynptrRead),
     ldx.b(R1, R10, STACK.buffer),
   );
+  releaseScratch(ctx, STACK.dynptr, STACK.dynptr + 8, STACK.buffer);
 }
 
 export function loadTcpFlags(ctx: HookContext): void {
