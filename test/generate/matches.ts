@@ -164,7 +164,11 @@ export const MATCHES = {
     text: (site) =>
       option(
         'dst-type',
-        stateList(isIpv4(site) ? ['LOCAL', 'UNICAST', 'BROADCAST', 'MULTICAST'] : ['LOCAL', 'UNICAST', 'MULTICAST']),
+        stateList(
+          isIpv4(site)
+            ? ['LOCAL', 'UNICAST', 'BROADCAST', 'MULTICAST']
+            : [...(site.hook === 'INPUT' ? ['LOCAL'] : []), 'UNICAST', 'MULTICAST'],
+        ),
       ),
   },
   owner: {

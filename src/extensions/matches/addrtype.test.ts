@@ -54,6 +54,14 @@ describe('conditions for IPv4', () => {
     expect(lowers(addrtype, '--dst-type BROADCAST', sent)[0]).toBe('require (ip.daddr = 0 or route.dstType = 3)');
   });
 
+  it('are refused where another device may own a link-local destination', () => {
+    for (const hook of ['FORWARD', 'OUTPUT'] as const) {
+      const [answer] = lowers(addrtype, '--dst-type LOCAL', { ...V6, reachableFrom: [hook] });
+      expect(answer).toMatch(/^cannot: at (FORWARD|OUTPUT) a link-local destination/);
+    }
+    expect(lowers(addrtype, '--dst-type LOCAL', { ...V6, reachableFrom: ['INPUT'] })[0]).toMatch(/^require/);
+  });
+
   it('need a route', () => {
     const early = { table: 'raw', reachableFrom: ['PREROUTING', 'OUTPUT'] } as const;
     expect(lowers(addrtype, '--dst-type LOCAL', early)[0]).toMatch(/^cannot: at PREROUTING the packet has no route/);

@@ -20,7 +20,7 @@ export const addrtype: MatchExtension = {
   summary: 'Type of source or destination address, as the routing table has it.',
   notes: [
     'As BPF, for IPv4: `--dst-type` in rules that are reached from INPUT, FORWARD or OUTPUT only, without `--limit-iface-*`.',
-    'As BPF, for IPv6: UNSPEC, UNICAST and MULTICAST everywhere, LOCAL for the destination as above, never ANYCAST or UNREACHABLE.',
+    'As BPF, for IPv6: UNSPEC, UNICAST and MULTICAST everywhere, LOCAL for the destination in rules that are reached from INPUT only, never ANYCAST or UNREACHABLE.',
     'The type comes from the route of the packet itself. iptables looks the address up in table `local` alone, so the two differ for local routes in other tables (policy routing, VRF), and for bridged packets, which have no route.',
   ],
   families: ['ipv4', 'ipv6'],
@@ -54,6 +54,12 @@ export const addrtype: MatchExtension = {
       const wrong = tested.needsRoute ? ctx.reachableFrom.filter((hook) => !ROUTED.includes(hook)) : [];
       if (wrong.length > 0)
         return cannot(`at ${wrong.join(', ')} the packet has no route yet that would tell the type of its destination`);
+      const ambiguous =
+        ctx.family === 'ipv6' && tested.needsRoute ? ctx.reachableFrom.filter((hook) => hook !== 'INPUT') : [];
+      if (ambiguous.length > 0)
+        return cannot(
+          `at ${ambiguous.join(', ')} a link-local destination may belong to another device than the packet's own, and the kernel looks at all of them`,
+        );
       list.push(require(tested.expr));
     }
     return lowered(conditions(...list));
