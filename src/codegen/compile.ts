@@ -9,6 +9,7 @@ import { type CompiledGeneration, type CompiledHook, type CounterBase, MAP_NAMES
 import { MissingMember } from './netfilter/context.ts';
 import { COUNTER_BYTES } from './netfilter/counters.ts';
 import { ChainsTooDeep, compileHook, type HookProgram, type Shape, type TablePlaces } from './netfilter/hook.ts';
+import { MAX_SLOTS } from './netfilter/layout.ts';
 import { LOG_MAP } from './netfilter/log.ts';
 import { encodeLogRecord, LOG_RECORD_BYTES } from './netfilter/log-record.ts';
 import { initialState, STATE_BYTES } from './netfilter/stateful.ts';
@@ -28,7 +29,7 @@ export interface CompileResult {
 }
 
 /** The kernel loads no longer program. */
-const MAX_SLOTS = 1_000_000;
+const MAX_INSTRUCTIONS = 1_000_000;
 
 /** Compiles the policies of one generation. */
 export function compileGeneration({ policies, facts, shape }: CompileInput): CompileResult {
@@ -146,13 +147,14 @@ function compileOne(
   try {
     const result = compileHook(policy, hook, facts, places, shape);
     const slots = result === undefined ? 0 : slotCount(result.program);
-    if (slots > MAX_SLOTS) return diagnostic('program-too-large', undefined, { ...where, slots, limit: MAX_SLOTS });
+    if (slots > MAX_INSTRUCTIONS)
+      return diagnostic('program-too-large', undefined, { ...where, slots, limit: MAX_INSTRUCTIONS });
     return result;
   } catch (error) {
     if (error instanceof MissingMember)
       return diagnostic('kernel-lacks-member', undefined, { ...where, member: error.member, release: facts.release });
     if (error instanceof ChainsTooDeep)
-      return diagnostic('chains-too-deep', undefined, { ...where, depth: error.depth });
+      return diagnostic('chains-too-deep', undefined, { ...where, depth: error.depth, room: MAX_SLOTS });
     throw error;
   }
 }

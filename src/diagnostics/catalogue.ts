@@ -146,7 +146,7 @@ export const CATALOGUE = {
   },
   'chains-too-deep': {
     severity: 'error',
-    text: 'in table %table% at %hook%, chains that are called from several places nest %depth% deep; there is room for 32',
+    text: 'in table %table% at %hook%, chains that are called from several places nest %depth% deep; there is room for %room%',
   },
   'kernel-lacks-member': {
     severity: 'error',
