@@ -26,16 +26,16 @@ const FOUND_V4: readonly string[] = ['UNICAST', 'LOCAL', 'BROADCAST', 'ANYCAST',
 export type TypeTest = { readonly expr: Expr; readonly needsRoute: boolean } | { readonly why: string };
 
 /**
- * IPv4: the type of the destination is one of `members`, by the packet's route. `sent`: packets of this machine's own come here;
- * those for 0.0.0.0 are routed to this machine, but the address is a broadcast to inet_addr_type.
+ * IPv4: the type of the destination is one of `members`, by the packet's route. This machine's own packets for 0.0.0.0 are routed to
+ * itself, on their way out and when they come in on lo, but the address is a broadcast to inet_addr_type.
  */
-export function typeOfDestinationV4(members: readonly string[], invert: boolean, sent: boolean): TypeTest {
+export function typeOfDestinationV4(members: readonly string[], invert: boolean): TypeTest {
   const numbers = members.filter((type) => FOUND_V4.includes(type)).map((type) => typeNumber(type));
   const expr = test(
     'route.dstType',
     numbers.map((number) => ({ min: number, max: number })),
   );
-  return { expr: invertIf(invert, sent ? withZeroAddress(expr, members) : expr), needsRoute: true };
+  return { expr: invertIf(invert, withZeroAddress(expr, members)), needsRoute: true };
 }
 
 function withZeroAddress(byRoute: Expr, members: readonly string[]): Expr {

@@ -30,9 +30,9 @@ describe('text', () => {
 
 describe('conditions for IPv4', () => {
   it.each([
-    ['--dst-type LOCAL', 'require route.dstType = 2'],
-    ['--dst-type LOCAL,BROADCAST,MULTICAST', 'require route.dstType = 2-3|5'],
-    ['! --dst-type LOCAL', 'require route.dstType = 0-1|3-255'],
+    ['--dst-type LOCAL', 'require (ip.daddr = 1-0xffffffff and route.dstType = 2)'],
+    ['--dst-type LOCAL,BROADCAST,MULTICAST', 'require (ip.daddr = 0 or route.dstType = 2-3|5)'],
+    ['! --dst-type LOCAL', 'require (ip.daddr = 0 or route.dstType = 0-1|3-255)'],
     ['--dst-type UNREACHABLE,UNSPEC', 'require false'],
   ])('%s', (given, expected) => {
     expect(lowers(addrtype, given)).toEqual([expected]);

@@ -73,7 +73,7 @@ function typeTest(
   ctx: LowerContext,
 ): TypeTest {
   if (ctx.family === 'ipv6') return typeV6(name === 'src-type' ? 'ip6.saddr' : 'ip6.daddr', members, invert);
-  if (name === 'dst-type') return typeOfDestinationV4(members, invert, ctx.reachableFrom.includes('OUTPUT'));
+  if (name === 'dst-type') return typeOfDestinationV4(members, invert);
   return { why: 'the type of a source address needs a look-up in the routing table, which a netfilter program lacks' };
 }
 
