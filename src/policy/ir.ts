@@ -170,10 +170,3 @@ export interface TablePolicy {
    */
   readonly conntrack: boolean;
 }
-
-/** What the rest of the system must provide for a policy: derived from it, never stored with it. */
-export interface PolicyNeeds {
-  readonly conntrack: boolean;
-  readonly reject: readonly RejectWith[];
-  readonly log: boolean;
-}

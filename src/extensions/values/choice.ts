@@ -34,9 +34,3 @@ export function choice(table: Readonly<Record<string, number>>, options: ChoiceO
     },
   };
 }
-
-/** syslog levels by name or number; printed as a number. */
-export const logLevel: ValueType = choice(
-  { emerg: 0, panic: 0, alert: 1, crit: 2, err: 3, error: 3, warning: 4, warn: 4, notice: 5, info: 6, debug: 7 },
-  { what: 'log level', numbersTo: 7n, printNumber: true },
-);

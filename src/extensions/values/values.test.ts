@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Family } from '../../packet/netfilter.ts';
 import type { ValueContext, ValueType } from '../contract.ts';
 import { addressRange, maskedAddress } from './address.ts';
-import { choice, logLevel } from './choice.ts';
+import { choice } from './choice.ts';
 import { icmpType } from './icmp-type.ts';
 import { idRange } from './id-range.ts';
 import { integer } from './integer.ts';
@@ -147,7 +147,6 @@ const CASES: readonly (readonly [string, ValueType, Readonly<Record<string, stri
       'aa:bb:cc:dd:ee:0ff': undefined,
     },
   ],
-  ['logLevel', logLevel, { '7': '7', debug: '7', panic: '0', DEBUG: undefined, '8': undefined, de: undefined }],
   [
     'choice',
     choice({ a: 1, b: 2, c: 1 }, { what: 'letter', ignoreCase: true }),
