@@ -69,6 +69,15 @@ function sameExpr(a: Expr, b: Expr): boolean {
       return b.kind === a.kind && a.value === b.value;
     case 'test':
       return b.kind === a.kind && a.field === b.field && a.mask === b.mask && sameRanges(a.ranges, b.ranges);
+    case 'payload':
+      return (
+        b.kind === a.kind &&
+        a.base === b.base &&
+        a.offset === b.offset &&
+        a.bits === b.bits &&
+        a.mask === b.mask &&
+        sameRanges(a.ranges, b.ranges)
+      );
     case 'tcpOption':
       return b.kind === a.kind && a.option === b.option;
     case 'tcpOptionsReadable':

@@ -97,6 +97,7 @@ function isGuard(expr: Expr): boolean {
     case 'all':
     case 'any':
       return expr.exprs.every(isGuard);
+    case 'payload':
     case 'tcpOption':
     case 'constant':
       return false;

@@ -4,7 +4,7 @@
  */
 
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
-import type { Condition, Expr, LogSpec, StatefulTest, StateObject } from '../policy/ir.ts';
+import type { Condition, Expr, LogSpec, StatefulTest, StateObject, Test } from '../policy/ir.ts';
 import type { OptionUse } from '../rules/model.ts';
 import {
   elementOption,
@@ -153,12 +153,10 @@ function showExpr(expr: Expr): string {
   switch (expr.kind) {
     case 'constant':
       return String(expr.value);
-    case 'test': {
-      const mask = expr.mask === undefined ? '' : ` & 0x${expr.mask.toString(16)}`;
-      const show = (value: bigint): string => (value > 0xf_ffffn ? `0x${value.toString(16)}` : String(value));
-      const ranges = expr.ranges.map(({ min, max }) => (min === max ? show(min) : `${show(min)}-${show(max)}`));
-      return `${expr.field}${mask} = ${ranges.join('|')}`;
-    }
+    case 'test':
+      return `${expr.field}${showRanges(expr)}`;
+    case 'payload':
+      return `${expr.base}[${expr.offset}:${expr.bits}]${showRanges(expr)}`;
     case 'tcpOption':
       return `tcp option ${expr.option}`;
     case 'tcpOptionsReadable':
@@ -170,4 +168,11 @@ function showExpr(expr: Expr): string {
     case 'any':
       return `(${expr.exprs.map(showExpr).join(' or ')})`;
   }
+}
+
+function showRanges(test: Pick<Test, 'mask' | 'ranges'>): string {
+  const mask = test.mask === undefined ? '' : ` & 0x${test.mask.toString(16)}`;
+  const show = (value: bigint): string => (value > 0xf_ffffn ? `0x${value.toString(16)}` : String(value));
+  const ranges = test.ranges.map(({ min, max }) => (min === max ? show(min) : `${show(min)}-${show(max)}`));
+  return `${mask} = ${ranges.join('|')}`;
 }

@@ -6,9 +6,10 @@
  */
 
 import type { Hook } from '../packet/netfilter.ts';
-import type { Condition, Expr, PolicyRule, RejectWith, TablePolicy } from './ir.ts';
+import type { Condition, Expr, PolicyRule, RejectWith, TablePolicy, Test } from './ir.ts';
 import { type PolicyMemory, runStateful } from './memory.ts';
 import { type PacketView, readField } from './packet-view.ts';
+import { readPayload } from './payload.ts';
 import { hasTcpOption, tcpOptionsReadable } from './tcp-options.ts';
 
 export interface Evaluation {
@@ -113,11 +114,10 @@ export function evaluateExpr(expr: Expr, packet: PacketView): boolean {
   switch (expr.kind) {
     case 'constant':
       return expr.value;
-    case 'test': {
-      const whole = readField(packet, expr.field);
-      const value = expr.mask === undefined ? whole : whole & expr.mask;
-      return expr.ranges.some((range) => range.min <= value && value <= range.max);
-    }
+    case 'test':
+      return inRanges(readField(packet, expr.field), expr);
+    case 'payload':
+      return inRanges(readPayload(packet, expr), expr);
     case 'tcpOption':
       return hasTcpOption(packet, expr.option);
     case 'tcpOptionsReadable':
@@ -129,4 +129,9 @@ export function evaluateExpr(expr: Expr, packet: PacketView): boolean {
     case 'any':
       return expr.exprs.some((member) => evaluateExpr(member, packet));
   }
+}
+
+function inRanges(whole: bigint, { mask, ranges }: Pick<Test, 'mask' | 'ranges'>): boolean {
+  const value = mask === undefined ? whole : whole & mask;
+  return ranges.some((range) => range.min <= value && value <= range.max);
 }

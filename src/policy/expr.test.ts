@@ -41,6 +41,8 @@ function holds(expr: Expr, values: Readonly<Record<string, bigint>>): boolean {
       return values['option'] === 1n;
     case 'tcpOptionsReadable':
       return values['readable'] === 1n;
+    case 'payload':
+      return expr.ranges.some((r) => r.min <= values['payload']! && values['payload']! <= r.max);
   }
 }
 

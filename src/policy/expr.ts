@@ -13,10 +13,10 @@
  */
 
 import { FIELDS, type FieldName } from './fields.ts';
-import type { Condition, Expr, Interval, Test } from './ir.ts';
+import type { Condition, Expr, Interval, PayloadTest, Test } from './ir.ts';
 
-export const TRUE: Expr = Object.freeze({ kind: 'constant', value: true });
-export const FALSE: Expr = Object.freeze({ kind: 'constant', value: false });
+export const TRUE: Extract<Expr, { readonly kind: 'constant' }> = Object.freeze({ kind: 'constant', value: true });
+export const FALSE: Extract<Expr, { readonly kind: 'constant' }> = Object.freeze({ kind: 'constant', value: false });
 
 const ONES = Object.fromEntries(
   Object.entries(FIELDS).map(([field, { bits }]) => [field, (1n << BigInt(bits)) - 1n]),
@@ -114,12 +114,32 @@ function subsetAtMost(value: bigint, mask: bigint): bigint {
 
 /** `(field & mask)` lies in one of `ranges`; no mask means all ones. Constant when no or every value does. */
 export function test(field: FieldName, ranges: readonly Interval[], mask?: bigint): Expr {
-  const ones = fieldMax(field);
+  const asked = canonical(ranges, mask, fieldMax(field));
+  return asked.kind === 'constant' ? asked : Object.freeze({ kind: 'test', field, ...asked.question });
+}
+
+/** Bytes of the packet as a number, masked, in one of `ranges`; see PayloadTest. */
+export function payload(
+  where: Pick<PayloadTest, 'base' | 'offset' | 'bits'>,
+  ranges: readonly Interval[],
+  mask?: bigint,
+): Expr {
+  const { base, offset, bits } = where;
+  const asked = canonical(ranges, mask, (1n << BigInt(bits)) - 1n);
+  return asked.kind === 'constant' ? asked : Object.freeze({ kind: 'payload', base, offset, bits, ...asked.question });
+}
+
+type Canonical =
+  | Extract<Expr, { readonly kind: 'constant' }>
+  | { readonly kind: 'question'; readonly question: Pick<Test, 'mask' | 'ranges'> };
+
+/** Mask and ranges over numbers up to `ones`, in canonical form. */
+function canonical(ranges: readonly Interval[], mask: bigint | undefined, ones: bigint): Canonical {
   const bits = mask === undefined ? ones : mask & ones;
   const inside = isTight(ranges, bits, ones) ? normaliseRanges(ranges) : tighten(normaliseRanges(ranges), bits);
   if (inside.length === 0) return FALSE;
   if (inside.length === 1 && inside[0]!.min === 0n && inside[0]!.max === bits) return TRUE;
-  return Object.freeze({ kind: 'test', field, ...(bits === ones ? {} : { mask: bits }), ranges: inside });
+  return { kind: 'question', question: { ...(bits === ones ? {} : { mask: bits }), ranges: inside } };
 }
 
 /** field == value */
@@ -150,6 +170,8 @@ export function not(expr: Expr): Expr {
       return expr.value ? FALSE : TRUE;
     case 'test':
       return test(expr.field, complementRanges(expr.ranges, expr.mask ?? fieldMax(expr.field)), expr.mask);
+    case 'payload':
+      return payload(expr, complementRanges(expr.ranges, expr.mask ?? (1n << BigInt(expr.bits)) - 1n), expr.mask);
     case 'not':
       return expr.expr;
     case 'all':

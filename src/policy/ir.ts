@@ -44,9 +44,28 @@ export interface TcpOptionsReadable {
   readonly kind: 'tcpOptionsReadable';
 }
 
+/**
+ * Bytes of the packet as one big-endian number: `(number & mask)` lies in one of `ranges`; mask and ranges as in Test. Where one of the
+ * bytes is not there, the number is 0: a condition about the length before it decides.
+ */
+export interface PayloadTest {
+  readonly kind: 'payload';
+  /**
+   * `network`: counted from the IP header. `transport`: from where `transport.length` begins to count; of a later fragment of IPv6
+   * that is the IPv6 header itself (thoff is 0).
+   */
+  readonly base: 'network' | 'transport';
+  /** In bytes. */
+  readonly offset: number;
+  readonly bits: 8 | 16 | 32;
+  readonly mask?: bigint;
+  readonly ranges: readonly Interval[];
+}
+
 export type Expr =
   | { readonly kind: 'constant'; readonly value: boolean }
   | Test
+  | PayloadTest
   | TcpOptionTest
   | TcpOptionsReadable
   | { readonly kind: 'not'; readonly expr: Expr }

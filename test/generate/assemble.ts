@@ -16,7 +16,8 @@ const MAX_LENGTH = 9000;
 export function assemble(family: Family, hook: Hook, assignment: Assignment): PacketView {
   const get = (field: FieldName): bigint | undefined => assignment.fields.get(field);
   const number = (field: FieldName, otherwise: number): number => Number(get(field) ?? BigInt(otherwise));
-  const bytes = resize(family, family === 'ipv4' ? assembleIpv4(assignment) : assembleIpv6(assignment), assignment);
+  const whole = family === 'ipv4' ? assembleIpv4(assignment) : assembleIpv6(assignment);
+  const bytes = resize(family, putBytes(family, whole, assignment), assignment);
   const conntrack = assembleConntrack(assignment);
   return packetView({
     family,
@@ -105,6 +106,27 @@ function payloadOf(protocol: bigint | undefined, family: Family, { fields, tcpOp
 function udpBytes(ports: { readonly source?: number | bigint; readonly destination?: number | bigint }): Uint8Array {
   const place = { family: 'ipv4', source: new Uint8Array(4), destination: new Uint8Array(4) } as const;
   return join(udp(ports)(place).bytes, new Uint8Array(8));
+}
+
+/** Longest packet that an assigned byte may make. */
+const MAX_GROWTH = 2000;
+
+/** Puts the assigned bytes in their places; the packet grows as far as they need. */
+function putBytes(family: Family, packet: Uint8Array, { bytes, fields }: Assignment): Uint8Array {
+  if (bytes.size === 0) return packet;
+  const transport = transportOf(packetView({ family, bytes: packet })).offset;
+  const places = [...bytes].flatMap(([key, value]) => {
+    const [base, offset] = key.split(' ');
+    const at = Number(offset) + (base === 'transport' ? transport : 0);
+    return at < MAX_GROWTH ? [{ at, value }] : [];
+  });
+  const out = new Uint8Array(Math.max(packet.length, ...places.map(({ at }) => at + 1)));
+  out.set(packet);
+  const view = new DataView(out.buffer);
+  if (family === 'ipv6') view.setUint16(4, out.length - 40);
+  else if (!fields.has('ip.totalLength')) view.setUint16(2, out.length);
+  for (const { at, value } of places) out[at] = value;
+  return family === 'ipv4' ? withHeaderChecksum(out) : out;
 }
 
 /** Cuts or fills the packet to the assigned length, of the whole or of what follows the network headers. */

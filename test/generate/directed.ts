@@ -3,10 +3,20 @@
 import type { Hook } from '../../src/packet/netfilter.ts';
 import { fieldMax } from '../../src/policy/expr.ts';
 import type { FieldName } from '../../src/policy/fields.ts';
-import type { Condition, PolicyRule, TablePolicy } from '../../src/policy/ir.ts';
+import type { Condition, PayloadTest, PolicyRule, TablePolicy } from '../../src/policy/ir.ts';
 import { type PacketView, packetView } from '../../src/policy/packet-view.ts';
 import { assemble } from './assemble.ts';
-import { type Assignment, assign, NOTHING_ASSIGNED, satisfy, satisfyAll, testsOf, valuesAround } from './assignment.ts';
+import {
+  type Assignment,
+  assign,
+  assignedPayload,
+  assignPayload,
+  NOTHING_ASSIGNED,
+  satisfy,
+  satisfyAll,
+  testsOf,
+  valuesAround,
+} from './assignment.ts';
 import { nastyPackets } from './nasty.ts';
 import { HAS_IN, HAS_OUT } from './packet.ts';
 
@@ -96,6 +106,10 @@ function variations(
       what: condition.kind === 'require' ? 'no match' : 'hotdrop',
     });
     for (const test of testsOf(condition.expr)) {
+      if (test.kind === 'payload') {
+        out.push(...payloadVariations(matching, test));
+        continue;
+      }
       const mask = test.mask ?? fieldMax(test.field);
       const others = (matching.fields.get(test.field) ?? 0n) & ~mask;
       for (const value of valuesAround(test))
@@ -111,6 +125,20 @@ function variations(
     }
   }
   return out;
+}
+
+function payloadVariations(
+  matching: Assignment,
+  test: PayloadTest,
+): readonly { readonly assignment: Assignment; readonly what: string }[] {
+  const ones = (1n << BigInt(test.bits)) - 1n;
+  const mask = test.mask ?? ones;
+  const own = assignedPayload(matching, test) ?? 0n;
+  const values = [...valuesAround(test).map((value) => (own & ~mask & ones) | value), own ^ (ones & ~mask)];
+  return values.map((value) => ({
+    assignment: assignPayload(matching, test, value),
+    what: `${test.base}[${test.offset}:${test.bits}] = ${value}`,
+  }));
 }
 
 function devicesAt(hook: Hook): Partial<PacketView> {

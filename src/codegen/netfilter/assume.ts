@@ -40,6 +40,7 @@ export function assume(expr: Expr, known: Known): Expr {
     case 'any':
       return any(...expr.exprs.map((e) => assume(e, known)));
     case 'constant':
+    case 'payload':
     case 'tcpOption':
     case 'tcpOptionsReadable':
       return expr;
@@ -57,6 +58,7 @@ function asksFor(expr: Expr, known: Known): boolean {
     case 'any':
       return expr.exprs.some((e) => asksFor(e, known));
     case 'constant':
+    case 'payload':
     case 'tcpOption':
     case 'tcpOptionsReadable':
       return false;

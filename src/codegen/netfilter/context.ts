@@ -1,7 +1,7 @@
 /** What the parts of one hook program's compiler share. */
 
-import { ldx, st } from '../../bpf/assembly.ts';
-import type { CodeItem } from '../../bpf/code.ts';
+import { call, ldx, st } from '../../bpf/assembly.ts';
+import type { CodeItem, Label } from '../../bpf/code.ts';
 import type { KernelFacts, MemberPlace, NeededMember } from '../../bpf/facts.ts';
 import { R10 } from '../../bpf/instruction.ts';
 import type { Family, Hook } from '../../packet/netfilter.ts';
@@ -27,7 +27,7 @@ export interface HookContext {
   /** Byte offsets of log records (log-record.ts) by counter of the rule. */
   readonly logOffsets: ReadonlyMap<number, number>;
   /** Functions that the program calls; they are emitted once, behind it. */
-  readonly functions: Set<FunctionName>;
+  readonly functions: Map<Label, (ctx: HookContext) => void>;
   /** Things the rules turned out to use, which the prologue then prepares. */
   readonly used: Set<'transportOffset'>;
 }
@@ -38,8 +38,6 @@ export interface BodyContext extends HookContext {
   /** Which packets come here (assume.ts). */
   readonly packets: 'ordinary' | 'odd' | 'all';
 }
-
-export type FunctionName = 'tcp_option';
 
 /** The running kernel has no such member: the program cannot be made for it. */
 export class MissingMember extends Error {
@@ -82,6 +80,12 @@ export function loadSkb(ctx: HookContext, dst: number): CodeItem {
 /** dst = state (struct nf_hook_state). */
 export function loadState(ctx: HookContext, dst: number): CodeItem {
   return loadMember(ctx, dst, CTX, 'bpf_nf_ctx.state');
+}
+
+/** Calls the local function `name`, which `emit` emits behind the program: once, whoever calls it. */
+export function callFunction(ctx: HookContext, name: Label, emit: (ctx: HookContext) => void): CodeItem {
+  ctx.functions.set(name, emit);
+  return call.local(name);
 }
 
 /** Zeros for scratch slots (SCRATCH of layout.ts) that have been used. */

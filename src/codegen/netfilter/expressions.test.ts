@@ -9,11 +9,12 @@ import { randomTraffic } from '../../../test/generate/index.ts';
 import { REFERENCE_FACTS } from '../../bpf/reference-facts.ts';
 import { FAMILIES, type Family } from '../../packet/netfilter.ts';
 import { evaluate } from '../../policy/evaluate.ts';
-import { all, any, fieldMax, hotdrop, not, require, test } from '../../policy/expr.ts';
+import { all, any, fieldMax, hotdrop, not, payload, require, test } from '../../policy/expr.ts';
 import { FIELDS, type FieldName, type FieldSpec } from '../../policy/fields.ts';
 import type { Condition, Expr, TablePolicy } from '../../policy/ir.ts';
 import { createMemory } from '../../policy/memory.ts';
 import { type PacketView, packetView, readField } from '../../policy/packet-view.ts';
+import { readPayload } from '../../policy/payload.ts';
 import { compileGeneration } from '../compile.ts';
 import { createSimulation, runHook } from './simulate.ts';
 
@@ -52,8 +53,25 @@ function testOf(view: PacketView): fc.Arbitrary<Expr> {
   });
 }
 
+/** Bytes of the packet and beyond, mostly near a number that is there. */
+function payloadOf(view: PacketView): fc.Arbitrary<Expr> {
+  const where = fc.record({
+    base: fc.constantFrom('network' as const, 'transport' as const),
+    offset: fc.oneof(fc.integer({ min: 0, max: 24 }), fc.integer({ min: 0, max: view.bytes.length + 4 })),
+    bits: fc.constantFrom(8 as const, 16 as const, 32 as const),
+  });
+  return where.chain((at) => {
+    const max = (1n << BigInt(at.bits)) - 1n;
+    const bound = valueNear(readPayload(view, at), max);
+    const mask = fc.option(fc.bigInt({ min: 0n, max }), { nil: undefined });
+    return fc
+      .tuple(bound, bound, mask)
+      .map(([a, b, bits]) => payload(at, [a < b ? { min: a, max: b } : { min: b, max: a }], bits));
+  });
+}
+
 function exprOf(view: PacketView, depth = 2): fc.Arbitrary<Expr> {
-  const leaf = testOf(view);
+  const leaf = fc.oneof({ weight: 3, arbitrary: testOf(view) }, { weight: 1, arbitrary: payloadOf(view) });
   if (depth === 0) return leaf;
   const parts = fc.array(exprOf(view, depth - 1), { minLength: 1, maxLength: 3 });
   return fc.oneof(

@@ -11,14 +11,13 @@ import type { Hook } from '../../packet/netfilter.ts';
 import type { RejectWith, TablePolicy } from '../../policy/ir.ts';
 import { emitBody } from './body.ts';
 import { type ChainPlan, planChains, reachableChains } from './chain-plan.ts';
-import { type BodyContext, type FunctionName, type HookContext, loadSkb } from './context.ts';
+import { type BodyContext, type HookContext, loadSkb } from './context.ts';
 import { createEmitter } from './emitter.ts';
 import { FLOW_LAYOUTS, type FlowLayout } from './flow-word.ts';
 import { ADDRESSES, CTX, FLOW, MAX_SLOTS } from './layout.ts';
 import { deletePending, jumpIfNothingPending } from './pending.ts';
 import { emitCounterBase, emitPlain, emitPrologue } from './prologue.ts';
 import { createTails, emitTails } from './tails.ts';
-import { emitTcpOption } from './tcp-option.ts';
 import { type Usage, usageOf } from './usage.ts';
 
 /** Where a table's things lie in the maps of its generation. */
@@ -119,7 +118,7 @@ function createContext(policy: TablePolicy, hook: Hook, facts: KernelFacts, plac
     policy,
     ...places,
     atomicChains: atomicChains(policy, facts),
-    functions: new Set(),
+    functions: new Map(),
     used: new Set(),
   };
 }
@@ -191,13 +190,9 @@ function emitStaleCheck(ctx: HookContext): void {
   ctx.out.emit(...jumpIfNothingPending(fresh), loadSkb(ctx, R7), ...deletePending(R7, fresh), at(fresh));
 }
 
-const FUNCTIONS = {
-  tcp_option: emitTcpOption,
-} as const satisfies Record<FunctionName, (ctx: HookContext) => void>;
-
 function emitFunctions(ctx: HookContext): void {
-  for (const name of ctx.functions) {
+  for (const [name, emit] of ctx.functions) {
     ctx.out.emit(at(name));
-    FUNCTIONS[name](ctx);
+    emit(ctx);
   }
 }

@@ -3,7 +3,7 @@
 import { add, at, call, exit, ja, jeq, jge, jlt, ldx, mov, st, stx, sub } from '../../bpf/assembly.ts';
 import { R0, R1, R2, R3, R4, R5, R7, R8, R9, R10 } from '../../bpf/instruction.ts';
 import { jumpIfCompares, type Target } from './branch.ts';
-import { type BodyContext, type HookContext, loadSkb, releaseScratch } from './context.ts';
+import { type BodyContext, callFunction, type HookContext, loadSkb, releaseScratch } from './context.ts';
 import { loadTransportLength } from './fields/transport.ts';
 import { loadField } from './fields.ts';
 import { HELPER, STACK, TRANSPORT_BYTES } from './layout.ts';
@@ -23,7 +23,6 @@ export function jumpIfOptionsReadable(ctx: BodyContext, sense: boolean, target: 
 /** Jumps to `target` if (an option of this kind is present) equals `sense`. */
 export function jumpIfTcpOption(ctx: BodyContext, option: number, sense: boolean, target: Target): void {
   const { out } = ctx;
-  ctx.functions.add('tcp_option');
   ctx.used.add('transportOffset');
   loadField(ctx, 'tcp.headerLength');
   out.emit(
@@ -31,7 +30,7 @@ export function jumpIfTcpOption(ctx: BodyContext, option: number, sense: boolean
     loadSkb(ctx, R1),
     mov.imm(R2, option),
     ldx.w(R3, R10, STACK.transportOffset),
-    call.local('tcp_option'),
+    callFunction(ctx, 'tcp_option', emitTcpOption),
   );
   jumpIfCompares(ctx, R0, sense ? 'ne' : 'eq', 0n, 32, target);
 }

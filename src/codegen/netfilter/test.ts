@@ -10,6 +10,7 @@ import type { BodyContext } from './context.ts';
 import { isWide, loadField, takeOut } from './fields.ts';
 import { ODD_LENGTH_MAX, ODD_SHIFT } from './flow-word.ts';
 import { FLOW } from './layout.ts';
+import { jumpIfPayload } from './payload.ts';
 import { jumpIfInRanges } from './ranges.ts';
 import { jumpIfOptionsReadable, jumpIfTcpOption } from './tcp-option.ts';
 import { jumpIfWide } from './wide.ts';
@@ -33,6 +34,9 @@ export function jumpIf(ctx: BodyContext, expr: Expr, sense: boolean, target: Tar
       return;
     case 'test':
       jumpIfTest(ctx, expr, sense, target);
+      return;
+    case 'payload':
+      jumpIfPayload(ctx, expr, sense, target);
       return;
     case 'tcpOption':
       jumpIfTcpOption(ctx, expr.option, sense, target);

@@ -47,6 +47,10 @@ function collect(expr: Expr, fields: Set<FieldName>, options: Set<number>): void
     case 'test':
       fields.add(expr.field);
       return;
+    case 'payload':
+      // Nothing else makes the prologue find the transport header.
+      if (expr.base === 'transport') fields.add('transport.length');
+      return;
     case 'tcpOption':
       options.add(expr.option);
       fields.add('tcp.headerLength');
