@@ -3,7 +3,7 @@
 import type { KernelFacts } from '../bpf/facts.ts';
 import { type MapSpec, slotCount } from '../bpf/program.ts';
 import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
-import { FAMILIES, type Hook, TABLE_HOOKS } from '../packet/netfilter.ts';
+import { FAMILIES, type Hook, TABLE_HOOKS, type TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
 import { type CompiledGeneration, type CompiledHook, type CounterBase, MAP_NAMES } from './compiled.ts';
 import { MissingMember } from './netfilter/context.ts';
@@ -26,6 +26,8 @@ export interface CompileResult {
   /** Present exactly when no diagnostic is an error. */
   readonly generation?: CompiledGeneration;
   readonly diagnostics: readonly Diagnostic[];
+  /** The same errors with the tables they are about. */
+  readonly refused?: readonly { readonly table: TableName; readonly diagnostic: Diagnostic }[];
 }
 
 /** The kernel loads no longer program. */
@@ -42,6 +44,7 @@ export function compileGeneration({ policies, facts, shape }: CompileInput): Com
 
   const hooks: CompiledHook[] = [];
   const diagnostics: Diagnostic[] = [];
+  const refused: { table: TableName; diagnostic: Diagnostic }[] = [];
   policies.forEach((policy, index) => {
     const places: TablePlaces = {
       firstCounter: counters[index]!.first,
@@ -52,11 +55,13 @@ export function compileGeneration({ policies, facts, shape }: CompileInput): Com
     for (const hook of TABLE_HOOKS[policy.table].hooks) {
       const result = compileOne(policy, hook, facts, places, shape);
       if (result === undefined) continue;
-      if ('message' in result) diagnostics.push(result);
-      else hooks.push({ family: policy.family, table: policy.table, hook, ...result });
+      if ('message' in result) {
+        diagnostics.push(result);
+        refused.push({ table: policy.table, diagnostic: result });
+      } else hooks.push({ family: policy.family, table: policy.table, hook, ...result });
     }
   });
-  if (diagnostics.length > 0) return { diagnostics };
+  if (diagnostics.length > 0) return { diagnostics, refused };
   const maps: MapSpec[] = [
     { name: MAP_NAMES.counters, ...ONE_ELEMENT, valueSize: counterStride * facts.possibleCpus },
     ...(states.initial.length === 0 ? [] : [valueMap(MAP_NAMES.states, states.initial)]),

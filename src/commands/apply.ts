@@ -1,6 +1,7 @@
 /** `bpfilter apply`: reads, plans, installs and switches. */
 
 import type { ApplyResult } from '../firewall/install.ts';
+import { shareOf } from '../firewall/placement.ts';
 import { type FamilyPlan, hasErrors, planFamily } from '../firewall/plan.ts';
 import { wholeNumber } from './arguments.ts';
 import { EXIT, type Invocation } from './command.ts';
@@ -19,7 +20,8 @@ export async function run(invocation: Invocation): Promise<number> {
   // Only now: a faulty rule set is reported on every machine, whatever its kernel can do.
   const { explainingFailure, requiredKernelFacts } = await import('../firewall/requirements.ts');
   const facts = requiredKernelFacts();
-  const results = rulesets.map((ruleset) => planFamily(ruleset, facts, { counters: options['counters'] === true }));
+  const planOptions = { counters: options['counters'] === true, strict: options['strict'] === true };
+  const results = rulesets.map((ruleset) => planFamily(ruleset, facts, planOptions));
   const diagnostics = results.flatMap((result) => result.diagnostics);
   report(diagnostics, output);
   if (diagnostics.some((item) => item.code === 'kernel-lacks-member')) return EXIT.unsupported;
@@ -44,11 +46,13 @@ function asText(plans: readonly FamilyPlan[]): string {
 }
 
 function asJson(plans: readonly FamilyPlan[], result: ApplyResult | undefined): string {
+  const chains = plans.flatMap((plan) => plan.placements);
   const json = {
     version: 1,
     applied: result !== undefined,
     ...(result === undefined ? {} : { generation: result.generation, programs: result.programs }),
-    chains: plans.flatMap((plan) => plan.placements),
+    chains,
+    share: shareOf(chains),
   };
   return `${JSON.stringify(json, undefined, 2)}\n`;
 }

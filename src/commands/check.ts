@@ -1,7 +1,6 @@
 /** `bpfilter check`: everything that can be said about rule sets without asking the kernel anything. */
 
 import { REFERENCE_FACTS } from '../bpf/reference-facts.ts';
-import { placements } from '../firewall/placement.ts';
 import { hasErrors, planFamily } from '../firewall/plan.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import { EXIT, type Invocation } from './command.ts';
@@ -13,9 +12,9 @@ export async function run({ options, output, ...invocation }: Invocation): Promi
   const rulesets = parseFiles(files, output);
   if (rulesets === undefined) return EXIT.usage;
 
-  const diagnostics = rulesets.flatMap(
-    (ruleset) => planFamily(ruleset, REFERENCE_FACTS, { counters: true }).diagnostics,
-  );
+  const strict = options['strict'] === true;
+  const results = rulesets.map((ruleset) => planFamily(ruleset, REFERENCE_FACTS, { counters: true, strict }));
+  const diagnostics = results.flatMap((result) => result.diagnostics);
   report(diagnostics, output);
   if (hasErrors(diagnostics)) return EXIT.usage;
 
@@ -24,6 +23,6 @@ export async function run({ options, output, ...invocation }: Invocation): Promi
     const order = { counters: options['counters'] === true, tables: 'newest-first' } as const;
     for (const ruleset of rulesets) output.out(printRuleset(ruleset, order));
   }
-  if (options['placement'] === true) output.out(placementTable(rulesets.flatMap(placements)));
+  if (options['placement'] === true) output.out(placementTable(results.flatMap(({ plan }) => plan?.placements ?? [])));
   return EXIT.done;
 }

@@ -17,6 +17,10 @@ const WAIT: CommandOption = {
   help: 'wait this long for another bpfilter that is changing the same namespace (default: not at all)',
 };
 
+const STRICT: CommandOption = {
+  help: 'refuse rules that keep a table other than nat with the kernel, instead of only naming them',
+};
+
 const FILES =
   'FILE is restore text (`-`: standard input). Its family comes from -4 or -6, else from the suffix .v4 or .v6, else it is IPv4.';
 
@@ -30,7 +34,8 @@ export const COMMANDS = {
       ipv6: IPV6,
       print: { short: 'p', help: 'write the rules back in the canonical form of iptables-save' },
       counters: { ...COUNTERS, help: 'print counters too' },
-      placement: { help: 'print where each chain would run' },
+      placement: { help: 'print where each chain would run, and the share of the rules that run as programs' },
+      strict: STRICT,
       netns: NETNS,
       help: HELP,
     },
@@ -46,6 +51,7 @@ export const COMMANDS = {
       ipv6: IPV6,
       counters: { ...COUNTERS, help: 'start the counters at the values in the file, not at zero' },
       'dry-run': { short: 'n', help: 'do everything except loading: read, compile, print the placement' },
+      strict: STRICT,
       json: JSON_OUTPUT,
       wait: WAIT,
       netns: NETNS,
@@ -55,7 +61,8 @@ export const COMMANDS = {
       FILES,
       'The files are the complete policy of their families; a family that no file names keeps its rules and counters. ' +
         'Until everything is loaded the old rules filter; if anything fails they stay in force.',
-      'filter, raw and security run as BPF programs; nat and mangle are loaded into the kernel by its own iptables.',
+      'nat is loaded into the kernel by its own iptables, and so is, as a whole, every other table with a rule that cannot run ' +
+        'as a program exactly: each such rule is named. The rest runs as BPF programs.',
     ],
     load: () => import('./apply.ts'),
   },
@@ -95,8 +102,8 @@ export const COMMANDS = {
     minOperands: 0,
     options: { wait: WAIT, netns: NETNS, help: HELP },
     details: [
-      'Removes programs, maps, links and the nft table of this network namespace, the nat and mangle rules that bpfilter ' +
-        'loaded, and whatever an interrupted apply left. Afterwards nothing of bpfilter filters here.',
+      'Removes programs, maps, links and the nft table of this network namespace, the rules that bpfilter loaded ' +
+        "into the kernel's own tables, and whatever an interrupted apply left. Afterwards nothing of bpfilter filters here.",
     ],
     load: () => import('./flush.ts'),
   },

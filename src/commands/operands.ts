@@ -3,9 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { type Diagnostic, formatDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceText } from '../diagnostics/source.ts';
-import { isKernelTable } from '../firewall/placement.ts';
-import { type ParseResult, parseRuleset } from '../languages/iptables/parse.ts';
-import { unsupportedIn } from '../lowering/unsupported.ts';
+import { parseRuleset } from '../languages/iptables/parse.ts';
 import { FAMILIES, type Family } from '../packet/netfilter.ts';
 import type { Ruleset } from '../rules/model.ts';
 import { hostAccounts } from './accounts.ts';
@@ -66,16 +64,12 @@ export function requireOnePerFamily(files: readonly RuleFile[]): void {
 /** Parses every file and reports every fault of all of them; undefined when one of them has errors. */
 export function parseFiles(files: readonly RuleFile[], output: Output): readonly Ruleset[] | undefined {
   const results = files.map((file) => parseRuleset(file.source, file.family, { accounts: hostAccounts }));
-  report(results.flatMap(faultsOf), output);
+  report(
+    results.flatMap((result) => result.diagnostics),
+    output,
+  );
   const rulesets = results.flatMap((result) => (result.ruleset === undefined ? [] : [result.ruleset]));
   return rulesets.length === files.length ? rulesets : undefined;
-}
-
-/** What is wrong with a text, in the order of places. A text with faults is also searched for what cannot run yet. */
-function faultsOf({ readable, diagnostics }: ParseResult): readonly Diagnostic[] {
-  const tables = readable?.tables.filter((table) => !isKernelTable(table.name)) ?? [];
-  const further = tables.flatMap((table) => unsupportedIn(table, readable?.family ?? 'ipv4'));
-  return [...diagnostics, ...further].sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
 }
 
 /** Prints diagnostics to standard error. */

@@ -13,15 +13,19 @@ export const CATALOGUE = {
   'not-yet-supported-match': {
     severity: 'error',
     text: 'match "%name%" is not yet supported',
-    help: 'nothing was applied; remove the rule or keep this rule set with iptables until the match is supported',
+    help: 'without --strict its table stays with the kernel, which runs it as iptables does',
   },
   'not-yet-supported-target': {
     severity: 'error',
     text: 'target "%name%" is not yet supported',
-    help: 'nothing was applied; remove the rule or keep this rule set with iptables until the target is supported',
+    help: 'without --strict its table stays with the kernel, which runs it as iptables does',
   },
   'removed-target': { severity: 'error', text: 'Linux no longer has the target "%name%"; %instead%' },
   'not-supported-here': { severity: 'error', text: '%what% cannot be run exactly in table %table%: %why%' },
+  'stays-with-kernel': {
+    severity: 'warning',
+    text: "table %table% stays with the kernel's iptables: %why%",
+  },
   'bad-combination': { severity: 'error', text: '%what%: %why%' },
   'wrong-table': { severity: 'error', text: '%what% may not be used in table %table%, only in: %allowed%' },
   'wrong-hook': {

@@ -1,12 +1,12 @@
 /** Ending all filtering in a namespace and removing every trace. */
 
 import { openPinnedMap } from '../kernel/object.ts';
-import { FAMILIES } from '../packet/netfilter.ts';
+import { FAMILIES, type Family, type TableName } from '../packet/netfilter.ts';
 import { FirewallError } from './failure.ts';
 import { emptyKernelTables } from './kernel-placed.ts';
 import { GENERATION_MAP, type Layout } from './layout.ts';
 import { kernelTablesOf } from './state.ts';
-import { readGeneration, readState, writeGeneration } from './store.ts';
+import { generationsPresent, readGeneration, readState, writeGeneration } from './store.ts';
 import { removeEverything, undoKernelTables } from './tidy.ts';
 
 /**
@@ -15,10 +15,9 @@ import { removeEverything, undoKernelTables } from './tidy.ts';
  */
 export function flush(layout: Layout): void {
   const generation = readGeneration(layout);
-  const state = generation === 0 ? undefined : readState(layout, generation);
   const troubles = [
     trouble(() => undoKernelTables(layout, generation)),
-    ...FAMILIES.map((family) => trouble(() => emptyKernelTables(family, kernelTablesOf(state, family)))),
+    ...FAMILIES.map((family) => trouble(() => emptyKernelTables(family, tablesLoaded(layout, generation, family)))),
   ].flatMap((error) => error ?? []);
   if (generation !== 0) {
     // One write ends filtering on all hooks; what follows only removes what no packet reaches.
@@ -32,6 +31,13 @@ export function flush(layout: Layout): void {
   removeEverything(layout);
   const [first] = troubles;
   if (first !== undefined) throw first;
+}
+
+/** Kernel tables of the generation in force and of earlier ones that an interrupted apply has not cleared away. */
+function tablesLoaded(layout: Layout, inForce: number, family: Family): readonly TableName[] {
+  const generations = generationsPresent(layout).filter((generation) => generation <= inForce);
+  const tables = generations.flatMap((generation) => kernelTablesOf(readState(layout, generation), family));
+  return [...new Set(tables)];
 }
 
 function trouble(action: () => void): FirewallError | undefined {

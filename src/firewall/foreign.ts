@@ -2,13 +2,12 @@
 
 import { findIptables, legacyTables, saveTable } from '../kernel/kernel-tables.ts';
 import type { TableName } from '../packet/netfilter.ts';
-import { isKernelTable } from './placement.ts';
 import type { FamilyPlan } from './plan.ts';
 
 /** One sentence for each family whose BPF tables the kernel has rules in as well. */
 export function foreignRules(plans: readonly FamilyPlan[]): readonly string[] {
-  return plans.flatMap(({ family, ruleset }) => {
-    const ours = ruleset.tables.map((table) => table.name).filter((name) => !isKernelTable(name));
+  return plans.flatMap(({ family, state }) => {
+    const ours = state.tables.filter((table) => table.placement !== 'kernel').map((table) => table.name);
     const filtering = legacyTables(family).filter((name) => ours.includes(name) && filters(family, name));
     if (filtering.length === 0) return [];
     const names = filtering.join(' and ');

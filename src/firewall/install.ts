@@ -3,8 +3,9 @@
  * word switches all hooks of both families; then what is no longer needed goes.
  *
  * A kill at any point leaves the old or the new generation in force. The one thing that cannot be part of the single
- * write are the kernel's own tables (nat, mangle): they are replaced right before it, and a note of how they were
- * (undo.ts) lets the next apply or flush put them back if the write never came.
+ * write are the kernel's own tables (nat, and those that cannot run as programs): they are replaced right before it, and a
+ * note of how they were (undo.ts) lets the next apply or flush put them back if the write never came. A table that comes
+ * back from the kernel is emptied there only after the write, so that the old or the new rules filter at every instant.
  */
 
 import { acceptProgram, guardProgram, stubProgram } from '../codegen/netfilter/stub.ts';
@@ -95,7 +96,7 @@ function install(
     try {
       prepareHooks(layout, maps, loaded, previous);
       addConntrack(needsOf(loaded.state).conntrack);
-      const putBack = changeKernelTables(layout, loaded.state.generation, plans, previous);
+      const putBack = changeKernelTables(layout, loaded.state.generation, plans);
       try {
         writeGeneration(maps.generation, loaded.state.generation);
       } catch (error) {

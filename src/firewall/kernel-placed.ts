@@ -1,4 +1,4 @@
-/** The tables that stay with the kernel's own iptables (nat, mangle): testing, changing, putting back, reading. */
+/** The tables that stay with the kernel's own iptables: testing, changing, putting back, emptying, reading. */
 
 import { formatDiagnostic } from '../diagnostics/diagnostic.ts';
 import {
@@ -30,18 +30,18 @@ export function testKernelTables(plans: readonly FamilyPlan[]): void {
 }
 
 /**
- * Loads the plans' kernel tables and empties those that the previous generation had and the new one has not. A note of
- * how they were is pinned with the generation first. Returns a function that puts everything back; throws with
- * everything put back.
+ * Loads the plans' kernel tables. A note of how they were is pinned with the generation first. Returns a function that puts
+ * everything back; throws with everything put back.
+ *
+ * Those that only the generation in force has stay until the new one is in force (`dropKernelTables`): whatever takes
+ * their place does nothing before.
  */
-export function changeKernelTables(
-  layout: Layout,
-  generation: number,
-  plans: readonly FamilyPlan[],
-  previous: GenerationState | undefined,
-): () => void {
+export function changeKernelTables(layout: Layout, generation: number, plans: readonly FamilyPlan[]): () => void {
   const changes = plans
-    .map((plan) => ({ family: plan.family, tables: changesOf(plan, previous) }))
+    .map(({ family, kernelTables }) => ({
+      family,
+      tables: kernelTables.map(({ name, text }) => ({ table: name, text })),
+    }))
     .filter(({ tables }) => tables.length > 0);
   const undone: (() => void)[] = [];
   const putBack = (): void => {
@@ -68,12 +68,15 @@ export function changeKernelTables(
   return putBack;
 }
 
-function changesOf(plan: FamilyPlan, previous: GenerationState | undefined): readonly KernelTable[] {
-  const loaded = plan.kernelTables.map(({ name, text }) => ({ table: name, text }));
-  const emptied = kernelTablesOf(previous, plan.family)
-    .filter((table) => !loaded.some((item) => item.table === table))
-    .map((table) => ({ table, text: emptyTableText(table) }));
-  return [...loaded, ...emptied];
+/** Empties the kernel tables of a generation that is over, except for those that the one in force has too. */
+export function dropKernelTables(old: GenerationState, inForce: GenerationState): void {
+  for (const family of FAMILIES) {
+    const kept = kernelTablesOf(inForce, family);
+    emptyKernelTables(
+      family,
+      kernelTablesOf(old, family).filter((table) => !kept.includes(table)),
+    );
+  }
 }
 
 function snapshot(family: Family, tables: readonly KernelTable[]): string {

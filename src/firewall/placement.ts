@@ -19,23 +19,34 @@ export interface ChainPlacement {
   readonly rules: number;
 }
 
-/** nat rewrites packets and mangle changes them: a BPF program at a netfilter hook may do neither. */
+/** Tables that always stay with the kernel: a BPF program at a netfilter hook changes no packets. */
 export function isKernelTable(name: TableName): boolean {
   return name === 'nat' || name === 'mangle';
 }
 
-/** Placement of every chain of a rule set, in its order. */
-export function placements(ruleset: Ruleset): readonly ChainPlacement[] {
+/** Placement of every chain of a rule set, in its order. `kernel`: the tables that are the kernel's. */
+export function placements(ruleset: Ruleset, kernel: readonly TableName[]): readonly ChainPlacement[] {
   return ruleset.tables.flatMap((table) => {
-    const bridged = isKernelTable(table.name) ? new Set<string>() : chainsThatReject(table);
+    const ofKernel = kernel.includes(table.name);
+    const bridged = ofKernel ? new Set<string>() : chainsThatReject(table);
     return table.chains.map((chain) => ({
       family: ruleset.family,
       table: table.name,
       chain: chain.name,
-      placement: isKernelTable(table.name) ? 'kernel' : bridged.has(chain.name) ? 'bpf+bridge' : 'bpf',
+      placement: ofKernel ? 'kernel' : bridged.has(chain.name) ? 'bpf+bridge' : 'bpf',
       rules: chain.rules.length,
     }));
   });
+}
+
+/** Numbers of rules by placement. */
+export type Share = Readonly<Record<Placement, number>>;
+
+/** How the rules of the tables that could run as programs (all but nat) are divided. */
+export function shareOf(chains: readonly ChainPlacement[]): Share {
+  const share = { bpf: 0, 'bpf+bridge': 0, kernel: 0 };
+  for (const { table, placement, rules } of chains) if (table !== 'nat') share[placement] += rules;
+  return share;
 }
 
 /** Names of the chains from which a REJECT can be reached, by their own rules or by jumps and gotos. */

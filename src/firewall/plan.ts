@@ -4,15 +4,14 @@
 
 import type { KernelFacts } from '../bpf/facts.ts';
 import { slotCount } from '../bpf/program.ts';
-import { compileGeneration } from '../codegen/compile.ts';
 import type { CompiledGeneration } from '../codegen/compiled.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
-import { lowerTable } from '../lowering/lower-table.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
 import type { Ruleset } from '../rules/model.ts';
-import { type ChainPlacement, chainsThatReject, isKernelTable, placements } from './placement.ts';
+import { type PlacedTables, placeTables } from './place-tables.ts';
+import { type ChainPlacement, chainsThatReject, placements } from './placement.ts';
 import { withoutCounters } from './ruleset-counters.ts';
 import type { FamilyState, TableState } from './state.ts';
 
@@ -43,47 +42,26 @@ export interface PlanResult {
 export interface PlanOptions {
   /** Counting starts at the rule set's own counters instead of at zero (restore -c). */
   readonly counters: boolean;
+  /** A table that cannot run as programs is an error, instead of staying with the kernel (nat always does). */
+  readonly strict?: boolean;
 }
 
-/** Lowers and compiles the tables of one family. */
+/** Lowers and compiles the tables of one family. Warnings name the rules that keep a table with the kernel. */
 export function planFamily(source: Ruleset, facts: KernelFacts, options: PlanOptions): PlanResult {
   const ruleset = options.counters ? source : withoutCounters(source);
-  const lowered = ruleset.tables
-    .filter((table) => !isKernelTable(table.name))
-    .map((table) => lowerTable(table, ruleset.family));
-  const diagnostics = lowered.flatMap((result) => result.diagnostics);
-  if (hasErrors(diagnostics)) return { diagnostics };
-
-  const policies = lowered.flatMap((result) => (result.policy === undefined ? [] : [result.policy]));
-  // A file without such tables needs no programs at all.
-  if (policies.length === 0) return { plan: assemble(ruleset, policies, NOTHING, facts), diagnostics };
-  const { generation, diagnostics: late } = compileGeneration({ policies, facts });
-  const all = [...diagnostics, ...late];
-  if (generation === undefined || hasErrors(late)) return { diagnostics: all };
-
-  return { plan: assemble(ruleset, policies, generation, facts), diagnostics: all };
+  const result = placeTables(ruleset, facts, options.strict === true);
+  if (!result.ok) return { diagnostics: result.diagnostics };
+  return { plan: assemble(ruleset, result.placed, facts), diagnostics: result.placed.reasons };
 }
 
 export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((item) => item.severity === 'error');
 }
 
-const NOTHING: CompiledGeneration = Object.freeze({
-  hooks: [],
-  maps: [],
-  counters: [],
-  counterStride: 0,
-  needs: { conntrack: [], log: false },
-});
-
-function assemble(
-  ruleset: Ruleset,
-  policies: readonly TablePolicy[],
-  compiled: CompiledGeneration,
-  facts: KernelFacts,
-): FamilyPlan {
+function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts): FamilyPlan {
+  const { policies, compiled, kernel } = placed;
   const kernelTables = ruleset.tables
-    .filter((table) => isKernelTable(table.name))
+    .filter((table) => kernel.includes(table.name))
     .map((table) => ({
       name: table.name,
       text: printRuleset({ family: ruleset.family, tables: [table] }, { counters: true }),
@@ -91,7 +69,7 @@ function assemble(
   return Object.freeze({
     family: ruleset.family,
     ruleset,
-    placements: placements(ruleset),
+    placements: placements(ruleset, kernel),
     compiled,
     kernelTables,
     state: {

@@ -12,7 +12,7 @@ import { FirewallError } from './failure.ts';
 import { type KernelTablesRead, withKernelTables } from './kernel-placed.ts';
 import { isPersistentMap, type Layout } from './layout.ts';
 import { type ChainPlacement, placements } from './placement.ts';
-import type { FamilyState, GenerationState } from './state.ts';
+import { type FamilyState, type GenerationState, kernelTablesOf } from './state.ts';
 import { readStateInForce } from './store.ts';
 
 export interface InForce {
@@ -71,7 +71,7 @@ function readFamily(layout: Layout, state: GenerationState, family: Family, fami
     family,
     ruleset,
     warnings,
-    placements: placements(ruleset),
+    placements: placements(ruleset, kernelTablesOf(state, family)),
     madeBy: familyState.madeBy,
     programs: readPrograms(layout, state.generation, family, familyState),
     maps: familyState.maps.map((name) => {

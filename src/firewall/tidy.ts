@@ -10,7 +10,7 @@ import { waitForGracePeriod } from '../kernel/grace-period.ts';
 import { openPinnedLink } from '../kernel/object.ts';
 import { keepBridges } from './bridge.ts';
 import { keepConntrack } from './conntrack.ts';
-import { applyUndo } from './kernel-placed.ts';
+import { applyUndo, dropKernelTables } from './kernel-placed.ts';
 import { type HookPoint, type Layout, pointName } from './layout.ts';
 import { includesPoint, needsOf } from './needs.ts';
 import type { GenerationState } from './state.ts';
@@ -19,6 +19,7 @@ import {
   generationsPresent,
   type PersistentMaps,
   pointsPinned,
+  readState,
   readStateInForce,
   removeGeneration,
 } from './store.ts';
@@ -42,8 +43,17 @@ export function tidy(layout: Layout, maps: PersistentMaps, state: GenerationStat
   clearProgSlots(maps.progs, (point, other) => other !== half || !includesPoint(needs.points, point));
   for (const generation of generationsPresent(layout)) {
     if (generation === state?.generation) forgetUndo(layout, generation);
-    else removeGeneration(layout, generation);
+    else {
+      if (state !== undefined) dropTablesOf(layout, generation, state);
+      removeGeneration(layout, generation);
+    }
   }
+}
+
+/** What an earlier generation had in the kernel goes; what a later one that never came into force loaded was undone. */
+function dropTablesOf(layout: Layout, generation: number, inForce: GenerationState): void {
+  const old = generation < inForce.generation ? readState(layout, generation) : undefined;
+  if (old !== undefined) dropKernelTables(old, inForce);
 }
 
 /**

@@ -10,8 +10,6 @@ import { corpusTable } from './corpus-table.ts';
 import { outcomeOf, reasonsOf } from './outcome.ts';
 
 const PAGE = join(import.meta.dirname, 'CORPUS.md');
-/** Codes that say "correct, but not something this version can run". */
-const NAMED_GAPS = /^(not-yet-supported-|not-supported-here)/;
 
 suite('the corpus without a kernel', ['shared'], () => {
   it('is described by CORPUS.md', () => {
@@ -22,22 +20,22 @@ suite('the corpus without a kernel', ['shared'], () => {
 
   const files: readonly CorpusFile[] = corpusFiles();
 
-  it.each(files.filter(({ accepted }) => accepted))(
-    '$name: what the kernel accepts is refused only as a named gap',
-    (file) => {
-      const outcome = outcomeOf(file.name, file.text, file.family);
-      if (outcome.kind === 'refused') {
-        expect(reasonsOf(outcome.diagnostics).filter((reason) => !NAMED_GAPS.test(reason))).toEqual([]);
-        return;
-      }
-      const printed = printRuleset(outcome.ruleset, { counters: false });
-      expect(savedDifferences(withoutCounters(printed), withoutCounters(file.legacySave ?? ''))).toEqual([]);
-      const again = outcomeOf(file.name, printed, file.family);
-      expect(again.kind === 'applies' ? printRuleset(again.ruleset, { counters: false }) : '').toBe(printed);
-    },
-  );
+  it.each(files.filter(({ accepted }) => accepted))('$name: what the kernel accepts applies', (file) => {
+    const outcome = outcomeOf(file.name, file.text, file.family);
+    if (outcome.kind === 'refused') {
+      expect(reasonsOf(outcome.diagnostics)).toEqual([]);
+      return;
+    }
+    const printed = printRuleset(outcome.ruleset, { counters: false });
+    expect(savedDifferences(withoutCounters(printed), withoutCounters(file.legacySave ?? ''))).toEqual([]);
+    const again = outcomeOf(file.name, printed, file.family);
+    expect(again.kind === 'applies' ? printRuleset(again.ruleset, { counters: false }) : '').toBe(printed);
+  });
 
-  it.each(files.filter(({ accepted }) => !accepted))('$name: what the kernel refuses is refused', (file) => {
+  // Whether there is a set is asked of the kernel when the rules are applied.
+  const faulty = files.filter(({ accepted, cause }) => !accepted && cause?.startsWith('environment') !== true);
+
+  it.each(faulty)('$name: what the kernel refuses is refused', (file) => {
     const outcome = outcomeOf(file.name, file.text, file.family);
     expect(outcome.kind).toBe('refused');
   });

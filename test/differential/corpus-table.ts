@@ -9,13 +9,27 @@ by \`corpus.test.ts\`. Written by \`corpus-table.test.ts\` with \`UPDATE_CORPUS_
 
 `;
 
-const TITLES = ['file', 'family', 'rules', 'the kernel', 'bpfilter'] as const;
+const TITLES = [
+  'file',
+  'family',
+  'rules',
+  'the kernel',
+  'bpfilter',
+  'bpf',
+  'bpf+bridge',
+  'kernel',
+  'why kernel',
+] as const;
 
 function rowOf(file: CorpusFile): readonly string[] {
   const outcome = outcomeOf(file.name, file.text, file.family);
-  const verdict = outcome.kind === 'applies' ? 'applies' : `refuses: ${reasonsOf(outcome.diagnostics).join('; ')}`;
   const kernel = file.accepted ? 'accepts' : `refuses: ${file.cause ?? 'unknown cause'}`;
-  return [file.name, file.family, String(countRules(file.text)), kernel, verdict];
+  const row = [file.name, file.family, String(countRules(file.text)), kernel];
+  if (outcome.kind === 'refused')
+    return [...row, `refuses: ${reasonsOf(outcome.diagnostics).join('; ')}`, '', '', '', ''];
+  const { share, reasons } = outcome;
+  const counts = [share.bpf, share['bpf+bridge'], share.kernel].map(String);
+  return [...row, 'applies', ...counts, reasonsOf(reasons).join('; ').replaceAll('stays-with-kernel ', '')];
 }
 
 /** The whole page. */
@@ -25,5 +39,10 @@ export function corpusTable(files: readonly CorpusFile[]): string {
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
   const applied = rows.filter((row) => row[4] === 'applies').length;
   const summary = `${applied} of ${files.length} rule sets apply, ${files.filter((file) => !file.accepted).length} are refused by the kernel itself.\n\n`;
-  return HEAD + summary + line(TITLES) + line(TITLES.map(() => '---')) + rows.map(line).join('');
+  const sum = (column: number): number => rows.reduce((total, row) => total + Number(row[column]), 0);
+  const rules = [5, 6, 7].map(sum) as [number, number, number];
+  const all = rules[0] + rules[1] + rules[2];
+  const percent = (count: number): string => `${count} (${((count / all) * 100).toFixed(1)} %)`;
+  const share = `Of the ${all} rules outside nat, ${percent(rules[0])} run as programs, ${percent(rules[1])} as programs in chains that can reach a bridge, ${percent(rules[2])} stay with the kernel.\n\n`;
+  return HEAD + summary + share + line(TITLES) + line(TITLES.map(() => '---')) + rows.map(line).join('');
 }

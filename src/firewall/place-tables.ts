@@ -1,0 +1,87 @@
+/**
+ * Which tables run as programs. A table goes as a whole: one rule that cannot be run exactly leaves all of its table with
+ * the kernel, which then runs it as it always did.
+ */
+
+import type { KernelFacts } from '../bpf/facts.ts';
+import { compileGeneration } from '../codegen/compile.ts';
+import type { CompiledGeneration } from '../codegen/compiled.ts';
+import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
+import { lowerTable } from '../lowering/lower-table.ts';
+import type { TableName } from '../packet/netfilter.ts';
+import type { TablePolicy } from '../policy/ir.ts';
+import type { Ruleset } from '../rules/model.ts';
+import { isKernelTable } from './placement.ts';
+
+export interface PlacedTables {
+  /** The tables that run as programs. */
+  readonly policies: readonly TablePolicy[];
+  readonly compiled: CompiledGeneration;
+  /** The tables that stay with the kernel, in the rule set's order. */
+  readonly kernel: readonly TableName[];
+  /** Warnings: for each table that could have been programs, every rule that keeps it from that. */
+  readonly reasons: readonly Diagnostic[];
+}
+
+export type Placing =
+  | { readonly ok: true; readonly placed: PlacedTables }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/**
+ * Lowers and compiles what can be. `strict`: a table that cannot is an error. Other errors are those of the kernel the
+ * facts describe (kernel-lacks-member).
+ */
+export function placeTables(ruleset: Ruleset, facts: KernelFacts, strict: boolean): Placing {
+  const policies = new Map<TableName, TablePolicy>();
+  const reasons: Diagnostic[] = [];
+  for (const table of ruleset.tables) {
+    if (isKernelTable(table.name)) continue;
+    const lowered = lowerTable(table, ruleset.family);
+    reasons.push(...lowered.diagnostics.map((item) => (strict ? item : staysWithKernel(table.name, item))));
+    if (lowered.policy !== undefined) policies.set(table.name, lowered.policy);
+  }
+  if (strict && reasons.some(isError)) return { ok: false, diagnostics: reasons };
+
+  let compiled = NOTHING;
+  // Each round takes a table out, or is the last.
+  while (policies.size > 0) {
+    const result = compileGeneration({ policies: [...policies.values()], facts });
+    if (result.generation !== undefined) {
+      compiled = result.generation;
+      reasons.push(...result.diagnostics);
+      break;
+    }
+    const tooMuch = result.refused ?? [];
+    if (strict || tooMuch.length === 0 || result.diagnostics.some(isOfTheKernel)) {
+      return { ok: false, diagnostics: [...reasons, ...result.diagnostics] };
+    }
+    for (const { table, diagnostic: item } of tooMuch) {
+      policies.delete(table);
+      reasons.push(staysWithKernel(table, item));
+    }
+  }
+  const kernel = ruleset.tables.map((table) => table.name).filter((name) => !policies.has(name));
+  return { ok: true, placed: { policies: [...policies.values()], compiled, kernel, reasons } };
+}
+
+function isError(item: Diagnostic): boolean {
+  return item.severity === 'error';
+}
+
+/** A kernel without what every such rule reads: nothing about the rules would mend it. */
+function isOfTheKernel(item: Diagnostic): boolean {
+  return item.code === 'kernel-lacks-member';
+}
+
+function staysWithKernel(table: TableName, reason: Diagnostic): Diagnostic {
+  if (!isError(reason)) return reason;
+  return diagnostic('stays-with-kernel', reason.span, { table, why: reason.message }, reason.notes);
+}
+
+const NOTHING: CompiledGeneration = Object.freeze({
+  hooks: [],
+  maps: [],
+  counters: [],
+  counterStride: 0,
+  needs: { conntrack: [], log: false },
+});
