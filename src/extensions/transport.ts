@@ -1,9 +1,9 @@
 /** The beginning that all matches of a transport header share: fragments, short headers, ports. */
 
 import type { Family } from '../packet/netfilter.ts';
-import { between, equals, hotdrop, invertIf, require, TRUE } from '../policy/expr.ts';
+import { between, equals, hotdrop, invertIf, payload, require, TRUE } from '../policy/expr.ts';
 import type { FieldName } from '../policy/fields.ts';
-import type { Condition, Expr } from '../policy/ir.ts';
+import type { Condition, Expr, PayloadTest } from '../policy/ir.ts';
 import type { Given } from './options.ts';
 
 /** Where the offset of a later fragment stands: in units of 8 bytes for IPv4, in bytes for IPv6. */
@@ -19,4 +19,10 @@ export function transportHeader(family: Family, bytes: number): readonly Conditi
 /** A range test of a port-like field; an option that was not given asks nothing. */
 export function inRange(field: FieldName, range: Given<'range'> | undefined): Expr {
   return range === undefined ? TRUE : invertIf(range.invert, between(field, range.min, range.max));
+}
+
+/** A range test of bytes of the transport header; an option that was not given asks nothing. */
+export function bytesInRange(place: Pick<PayloadTest, 'offset' | 'bits'>, range: Given<'range'> | undefined): Expr {
+  if (range === undefined) return TRUE;
+  return invertIf(range.invert, payload({ base: 'transport', ...place }, [{ min: range.min, max: range.max }]));
 }

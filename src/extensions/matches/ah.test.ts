@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { type CaseContext, lowers, type PrintCase, printed } from '../case-runner.ts';
 import { ah } from './ah.ts';
 import { ah6 } from './ah6.ts';
 
@@ -32,5 +32,23 @@ describe('ah of IPv6', () => {
     ['! --ahspi 0:4294967295', '=', { family: 'ipv6' }],
   ])('%s', (text, expected, context) => {
     expect(printed(ah6, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('ah lowers to', () => {
+  it.each<[string, readonly string[], CaseContext?]>([
+    [
+      '--ahspi 16:17',
+      ['require ip.fragOffset = 0', 'hotdrop transport.length = 0-11', 'require transport[4:32] = 16-17'],
+      { protocol: 51 },
+    ],
+    [
+      '! --ahspi :',
+      ['require ip.fragOffset = 0', 'hotdrop transport.length = 0-11', 'require false'],
+      { protocol: 51 },
+    ],
+    ['', ['require ip.fragOffset = 0', 'hotdrop transport.length = 0-11'], { protocol: 51 }],
+  ])('%s', (text, expected, context) => {
+    expect(lowers(ah, text, context)).toEqual(expected);
   });
 });

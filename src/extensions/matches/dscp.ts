@@ -1,5 +1,7 @@
+import { conditions, invertIf, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
-import { requireOneOf, withOption, without } from '../options.ts';
+import { always, lowered, requireOneOf, withOption, without } from '../options.ts';
+import { trafficClass } from '../traffic-class.ts';
 import { choice } from '../values/choice.ts';
 import { DSCP_CLASSES } from '../values/dscp-classes.ts';
 import { hexByte } from '../values/hex-byte.ts';
@@ -25,4 +27,8 @@ export const dscp: MatchExtension = {
     return named === undefined ? options : withOption(without(options, 'dscp-class'), 'dscp', named.value, named);
   },
   check: (options, ctx) => requireOneOf('match "dscp"', ['dscp'], options, ctx.span),
+  lower(options, ctx) {
+    const { value, invert } = always(options, 'dscp', 'integer');
+    return lowered(conditions(require(invertIf(invert, trafficClass(ctx.family, value << 2n, 0xfcn)))));
+  },
 };

@@ -1,4 +1,7 @@
+import { conditions, invertIf, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { always, lowered } from '../options.ts';
+import { trafficClass } from '../traffic-class.ts';
 import { tosMask } from '../values/tos.ts';
 
 /** xt_tos revision 1. */
@@ -8,4 +11,8 @@ export const tos: MatchExtension = {
   summary: 'The type of service of IPv4, the traffic class of IPv6.',
   families: ['ipv4', 'ipv6'],
   options: [{ name: 'tos', value: tosMask, syntax: 'value[/mask] or name', invertible: true, mandatory: true }],
+  lower(options, ctx) {
+    const { value, mask, invert } = always(options, 'tos', 'masked');
+    return lowered(conditions(require(invertIf(invert, trafficClass(ctx.family, value, mask)))));
+  },
 };
