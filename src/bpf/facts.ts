@@ -1,3 +1,5 @@
+import type { Enumerator, EnvironmentMember } from './environment-members.ts';
+
 /**
  * What the compiler has to know about the kernel it compiles for, as data: read from BTF by `kernel/`, or the reference
  * layout of `reference-facts.ts` when there is no kernel to ask (`check`, the virtual machine, a browser).
@@ -13,6 +15,8 @@ export interface KernelFacts {
   readonly preemptRt: boolean;
   /** `struct.member` (nested members with dots, e.g. `nf_conn.tuplehash`) to place and width. */
   readonly members: Readonly<Record<string, MemberPlace>>;
+  /** Numbers of enumerators; one that this kernel lacks is absent. */
+  readonly enumerators: Readonly<Partial<Record<Enumerator, number>>>;
 }
 
 /** Offset and size in bytes; a bit field has `bitShift` and `bitCount` within the little-endian integer at `offset`. */
@@ -23,7 +27,7 @@ export interface MemberPlace {
   readonly bitCount?: number;
 }
 
-/** Every member that generated code may read. `kernel/` resolves exactly these; a member that is missing is a missing feature. */
+/** Every member that any generated code may read: all of them must be there. Those of ENVIRONMENT_MEMBERS may be missing. */
 export const NEEDED_MEMBERS = [
   'bpf_nf_ctx.state',
   'bpf_nf_ctx.skb',
@@ -70,4 +74,4 @@ export const NEEDED_MEMBERS = [
   'cred.fsuid',
   'cred.fsgid',
 ] as const;
-export type NeededMember = (typeof NEEDED_MEMBERS)[number];
+export type NeededMember = (typeof NEEDED_MEMBERS)[number] | EnvironmentMember;

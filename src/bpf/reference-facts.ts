@@ -4,9 +4,11 @@
  * when that is the same release. All offsets and sizes in bytes, little endian.
  */
 
+import { REFERENCE_ENUMERATORS, REFERENCE_ENVIRONMENT } from './environment-members.ts';
 import type { KernelFacts, MemberPlace, NeededMember } from './facts.ts';
 
 const MEMBERS = {
+  ...REFERENCE_ENVIRONMENT,
   'bpf_nf_ctx.state': { offset: 0, size: 8 },
   'bpf_nf_ctx.skb': { offset: 8, size: 8 },
   'nf_hook_state.hook': { offset: 0, size: 1 },
@@ -60,4 +62,5 @@ export const REFERENCE_FACTS: KernelFacts = Object.freeze({
   possibleCpus: 2,
   preemptRt: false,
   members: Object.freeze(MEMBERS),
+  enumerators: REFERENCE_ENUMERATORS,
 });

@@ -27,7 +27,22 @@ function blob(
 }
 
 const info = (kind: number, vlen = 0, flag = 0): number => ((flag << 31) | (kind << 24) | vlen) >>> 0;
-const NAMES = ['u32', 'u8', 'flavoured', 'flavoured___init', 'a', 'b', 'c', 'bits', 'low', 'high', 'list', 'go'];
+const NAMES = [
+  'u32',
+  'u8',
+  'flavoured',
+  'flavoured___init',
+  'a',
+  'b',
+  'c',
+  'bits',
+  'low',
+  'high',
+  'list',
+  'go',
+  'flavour',
+  'each',
+];
 const SAMPLE = blob(NAMES, (at) => [
   [at('u32'), info(1), 4, 32], // 1
   [at('u8'), info(1), 1, 8], // 2
@@ -41,6 +56,8 @@ const SAMPLE = blob(NAMES, (at) => [
   [0, info(13), 1], // 9
   [at('go'), info(12), 9], // 10
   [at('flavoured'), info(12), 9], // 11: a function with the name of a struct
+  [at('flavour'), info(6, 2), 4, at('low'), 3, at('high'), 7], // 12: enum flavour { low = 3, high = 7 }
+  [at('each'), info(14), 1, 1], // 13: a variable
 ]);
 
 describe('BTF', () => {
@@ -54,6 +71,14 @@ describe('BTF', () => {
     expect(btf.structId('go')).toBeUndefined();
     expect(btf.structId('flavour')).toBeUndefined();
     expect(btf.structId('')).toBeUndefined();
+  });
+
+  it('finds enumerators and variables', () => {
+    expect(btf.enumerator('flavour', 'high')).toBe(7);
+    expect(btf.enumerator('flavour', 'middle')).toBeUndefined();
+    expect(btf.enumerator('flavoured', 'low')).toBeUndefined();
+    expect(btf.variableId('each')).toBe(13);
+    expect(btf.variableId('go')).toBeUndefined();
   });
 
   it('places members, also those of anonymous members', () => {

@@ -1,7 +1,7 @@
 /**
  * The kernel's own type information (/sys/kernel/btf/vmlinux), for the few names we need.
  *
- * 5 MB and 150,000 types: one pass notes where each type begins and hashes the names of structs, unions and functions into
+ * 5 MB and 150,000 types: one pass notes where each type begins and hashes the names of structs, unions, enums, variables and functions into
  * a table of ids. No object per type; members are read on demand. Layout: Documentation/bpf/btf.rst.
  *
  *     header 24 bytes | types: struct btf_type (12 bytes) + what its kind adds | strings
@@ -47,6 +47,8 @@ const EXTRA_WORDS: Readonly<Record<number, readonly [number, number]>> = {
   [KIND.ENUM64]: [0, 3],
 };
 const NEWEST_KIND = KIND.ENUM64;
+/** What can be looked up by name. */
+const NAMED_KINDS: ReadonlySet<number> = new Set([KIND.STRUCT, KIND.UNION, KIND.FUNC, KIND.ENUM, KIND.VAR]);
 
 /** Place of a member: bytes; a bit field has its bits within the little-endian integer of `size` bytes at `offset`. */
 export interface BtfMember {
@@ -60,6 +62,10 @@ export interface BtfMember {
 export interface Btf {
   /** Id of `struct name`, as bpf_rdonly_cast takes it. */
   structId(name: string): number | undefined;
+  /** Number of an enumerator of `enum name`, unsigned 32 bit. */
+  enumerator(name: string, enumerator: string): number | undefined;
+  /** Id of a variable, as `lddw` takes it (BPF_PSEUDO_BTF_ID): vmlinux names those that each CPU has. */
+  variableId(name: string): number | undefined;
   /** Id of a function, as a kfunc call takes it. */
   functionId(name: string): number | undefined;
   /** Size of `struct name` or `union name` in bytes. */
@@ -109,7 +115,7 @@ function indexTypes(words: Uint32Array, strings: Uint8Array): Index {
     const kind = (info >>> 24) & 31;
     if (kind === 0 || kind > NEWEST_KIND) throw new Error(`BTF type ${id} has kind ${kind}, which is not known`);
     starts[id] = at;
-    if ((kind === KIND.STRUCT || kind === KIND.UNION || kind === KIND.FUNC) && words[at] !== 0) named.push(id);
+    if (NAMED_KINDS.has(kind) && words[at] !== 0) named.push(id);
     at += 3 + fixed[kind]! + each[kind]! * (info & 0xffff);
   }
   const table = new Uint32Array(2 ** Math.ceil(Math.log2(named.length * 2 + 2)));
@@ -200,6 +206,18 @@ function btfOf(words: Uint32Array, strings: Uint8Array, { starts, table }: Index
   return {
     structId: (name) => find(name, KIND.STRUCT),
     functionId: (name) => find(name, KIND.FUNC),
+    variableId: (name) => find(name, KIND.VAR),
+    enumerator(name, enumerator) {
+      const id = find(name, KIND.ENUM);
+      if (id === undefined) return undefined;
+      const wanted = Buffer.from(`${enumerator}\0`, 'latin1');
+      const at = starts[id]!;
+      const end = at + 3 + (words[at + 1]! & 0xffff) * 2;
+      for (let place = at + 3; place < end; place += 2) {
+        if (sameName(words[place]!, wanted)) return words[place + 1]!;
+      }
+      return undefined;
+    },
     structSize(name) {
       const id = find(name, KIND.STRUCT, KIND.UNION);
       return id === undefined ? undefined : sizeOf(id);

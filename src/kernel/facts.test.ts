@@ -12,7 +12,7 @@ it('finds CONFIG_HZ among its neighbours', () => {
 suite('facts of this kernel', ['root', 'btf'], () => {
   it('are complete', () => {
     const facts = readKernelFacts();
-    expect(Object.keys(facts.members)).toEqual([...NEEDED_MEMBERS]);
+    expect(Object.keys(facts.members)).toEqual(expect.arrayContaining([...NEEDED_MEMBERS]));
     expect(facts).toMatchObject({ release: release(), hz: kernelHz() });
     expect(facts.members['nf_hook_state.hook']).toEqual({ offset: 0, size: 1 });
     expect(facts.members['sk_buff.pkt_type']).toMatchObject({ size: 1, bitCount: 3 });

@@ -3,8 +3,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release, version } from 'node:os';
 import { gunzipSync } from 'node:zlib';
+import { ENUMERATORS, ENVIRONMENT_MEMBERS, type Enumerator } from '../bpf/environment-members.ts';
 import { type KernelFacts, type MemberPlace, NEEDED_MEMBERS } from '../bpf/facts.ts';
-import { kernelBtf } from './btf.ts';
+import { type Btf, kernelBtf } from './btf.ts';
 import { measureHz } from './clock.ts';
 import { possibleCpuCount } from './cpus.ts';
 
@@ -13,11 +14,11 @@ export function readKernelFacts(): KernelFacts {
   const btf = kernelBtf();
   const members: Record<string, MemberPlace> = {};
   const missing: string[] = [];
-  for (const name of NEEDED_MEMBERS) {
+  for (const name of [...NEEDED_MEMBERS, ...ENVIRONMENT_MEMBERS]) {
     const dot = name.indexOf('.');
     const place = btf.member(name.slice(0, dot), name.slice(dot + 1));
-    if (place === undefined) missing.push(name);
-    else members[name] = place;
+    if (place !== undefined) members[name] = place;
+    else if (isNeeded(name)) missing.push(name);
   }
   if (missing.length > 0) {
     throw new Error(`the type information of Linux ${release()} (/sys/kernel/btf/vmlinux) lacks ${missing.join(', ')}`);
@@ -28,7 +29,22 @@ export function readKernelFacts(): KernelFacts {
     possibleCpus: possibleCpuCount(),
     preemptRt: /\bPREEMPT_RT\b/.test(version()),
     members: Object.freeze(members),
+    enumerators: Object.freeze(readEnumerators(btf)),
   });
+}
+
+function isNeeded(name: string): boolean {
+  return (NEEDED_MEMBERS as readonly string[]).includes(name);
+}
+
+function readEnumerators(btf: Btf): Partial<Record<Enumerator, number>> {
+  const numbers: Partial<Record<Enumerator, number>> = {};
+  for (const name of ENUMERATORS) {
+    const [enumeration = '', enumerator = ''] = name.split('.');
+    const value = btf.enumerator(enumeration, enumerator);
+    if (value !== undefined) numbers[name] = value;
+  }
+  return numbers;
 }
 
 /** CONFIG_HZ from the kernel's own configuration if it shows it, else measured. */

@@ -107,6 +107,8 @@ export const HELPERS: ReadonlyMap<number, VmFunction> = new Map<number, VmFuncti
   [113, probeReadKernel],
   [118, (machine) => machine.environment.jiffies()],
   [125, nanoseconds],
+  // bpf_this_cpu_ptr: the machine is one CPU.
+  [154, (_machine, variable) => variable],
   [160, nanoseconds],
   [181, loop],
   [201, dynptrRead],
