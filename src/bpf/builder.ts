@@ -50,10 +50,27 @@ export function assemble(code: Code): Assembled {
 }
 
 /** `assemble` with the rest of a ProgramSpec around it. */
-export function buildProgram(name: string, type: ProgramType, code: Code): ProgramSpec {
+export function buildProgram(
+  name: string,
+  type: ProgramType,
+  code: Code,
+  /** Labels of global functions, and how many arguments they take. Those that nothing calls may be missing in the code. */
+  globals: ReadonlyMap<Label, number> = new Map(),
+): ProgramSpec {
   if (!/^[A-Za-z0-9_.]{1,15}$/.test(name)) throw new RangeError(`program name ${JSON.stringify(name)} is not valid`);
-  const { insns, relocations } = assemble(code);
-  return Object.freeze({ name, type, license: 'GPL', insns, relocations: Object.freeze([...relocations]) });
+  const { insns, relocations, labels } = assemble(code);
+  const functions = [...globals].flatMap(([label, args]) => {
+    const slot = labels.get(label);
+    return slot === undefined ? [] : [Object.freeze({ slot, args })];
+  });
+  return Object.freeze({
+    name,
+    type,
+    license: 'GPL',
+    insns,
+    relocations: Object.freeze([...relocations]),
+    ...(functions.length === 0 ? {} : { globals: Object.freeze(functions) }),
+  });
 }
 
 interface Layout {

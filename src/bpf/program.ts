@@ -25,6 +25,15 @@ export interface ProgramSpec {
   /** Encoded instructions, 8 bytes each, little endian. */
   readonly insns: Uint8Array;
   readonly relocations: readonly Relocation[];
+  /** Functions that the verifier looks at on their own, once, for any arguments, instead of at each call. */
+  readonly globals?: readonly GlobalFunction[];
+}
+
+export interface GlobalFunction {
+  /** Where it begins. */
+  readonly slot: number;
+  /** How many arguments it takes, all numbers of 64 bits; it returns an int. */
+  readonly args: number;
 }
 
 export type MapType = 'array' | 'percpu_array' | 'hash' | 'prog_array' | 'ringbuf' | 'lru_hash';
@@ -37,6 +46,8 @@ export interface MapSpec {
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly flags?: number;
+  /** Values begin with a `struct bpf_spin_lock`, which bpf_spin_lock takes and nothing else touches. */
+  readonly locked?: true;
   /** One-element ARRAY maps: the value to write before any program runs. */
   readonly initial?: Uint8Array;
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { suite } from '../../test/support/suite.ts';
-import { add, at, call, exit, lddw, ldx, mov, stx } from '../bpf/assembly.ts';
+import { add, at, call, exit, lddw, ldx, mov, mul, rsh, stx } from '../bpf/assembly.ts';
 import { buildProgram } from '../bpf/builder.ts';
 import { parseBtf } from './btf.ts';
 import { functionInfo, functionStarts } from './function-info.ts';
@@ -41,16 +41,45 @@ it('finds the functions of a program', () => {
 
 it('names each of them in BTF', () => {
   const { btf, records } = functionInfo([0, 12, 15]);
-  expect(['f0', 'f1', 'f2'].map((name) => parseBtf(btf).functionId(name))).toEqual([3, 4, 5]);
+  expect(['f0', 'f1', 'f2'].map((name) => parseBtf(btf).functionId(name))).toEqual([4, 5, 6]);
   expect([...new Uint32Array(records.buffer.slice(records.byteOffset, records.byteOffset + 24))]).toEqual([
-    0, 3, 12, 4, 15, 5,
+    0, 4, 12, 5, 15, 6,
   ]);
+});
+
+/** Multiplies 2^33 by 3 in a function that is verified on its own. */
+const GLOBAL = buildProgram(
+  'global',
+  'socket_filter',
+  [
+    lddw.imm(1, 1n << 33n),
+    mov.imm(2, 3),
+    call.local('times'),
+    exit(),
+    at('times'),
+    mov.reg(0, 1),
+    mul.reg(0, 2),
+    rsh.imm(0, 33),
+    exit(),
+  ],
+  new Map([['times', 2]]),
+);
+
+it('tells global functions from static ones', () => {
+  expect(GLOBAL.globals).toEqual([{ slot: 5, args: 2 }]);
+  expect(functionStarts(GLOBAL.insns, GLOBAL.globals)).toEqual([0, 5]);
 });
 
 suite('programs with callbacks', ['root', 'btf'], () => {
   it('load and run', () => {
     const program = loadProgram(PROGRAM);
     expect(testRun(program, { data: new Uint8Array(14) }).retval).toBe(31);
+    program.close();
+  });
+
+  it('may have global functions', () => {
+    const program = loadProgram(GLOBAL);
+    expect(testRun(program, { data: new Uint8Array(14) }).retval).toBe(3);
     program.close();
   });
 });

@@ -1,24 +1,32 @@
 /**
- * Function information for programs that hand one of their own functions to a helper (bpf_loop's callback): the verifier wants
- * every function of such a program named in BTF (check_btf_func), so a minimal BTF is made for it. Types: id 1 `int`,
- * id 2 `int (void)`, id 3.. one static function each.
+ * Function information for programs that hand one of their own functions to a helper (a callback), or that have global
+ * functions: the verifier wants every function of such a program named in BTF (check_btf_func), so a minimal BTF is made for it.
+ * Types: 1 `int`, 2 `long`, then one prototype for each number of arguments, then the functions.
  */
 
 import { CALL_SOURCE, CLASS, JMP_OP, LDDW, LDDW_SOURCE } from '../bpf/opcodes.ts';
+import type { GlobalFunction } from '../bpf/program.ts';
 
 const CALL = CLASS.JMP | JMP_OP.CALL;
 /** BTF_KIND_INT, FUNC_PROTO, FUNC in bits 24-28 of `info`. */
 const KIND = { INT: 1 << 24, FUNC_PROTO: 13 << 24, FUNC: 12 << 24 } as const;
 const BTF_INT_SIGNED_32 = (1 << 24) | 32;
+const BTF_INT_SIGNED_64 = (1 << 24) | 64;
 const HEADER = 24;
 /** sizeof(struct bpf_func_info): u32 insn_off, u32 type_id. */
 export const FUNCTION_INFO_RECORD = 8;
 
-/** First slots of all functions, in order, if the program takes the address of one; else undefined: no information is needed. */
-export function functionStarts(insns: Uint8Array): readonly number[] | undefined {
+/**
+ * First slots of all functions, in order, if the program takes the address of one or has global ones; else undefined: no
+ * information is needed.
+ */
+export function functionStarts(
+  insns: Uint8Array,
+  globals: readonly GlobalFunction[] = [],
+): readonly number[] | undefined {
   const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
   const starts = new Set([0]);
-  let taken = false;
+  let taken = globals.length > 0;
   for (let slot = 0; slot < insns.length / 8; slot++) {
     const opcode = insns[slot * 8]!;
     const source = insns[slot * 8 + 1]! >> 4;
@@ -34,16 +42,43 @@ export function functionStarts(insns: Uint8Array): readonly number[] | undefined
   return taken ? [...starts].sort((a, b) => a - b) : undefined;
 }
 
+/** Linkage of a function, in the place of the number of members. */
+const LINKAGE = { STATIC: 0, GLOBAL: 1 } as const;
+const INT_TYPE = 1;
+const LONG_TYPE = 2;
+const FIRST_PROTOTYPE = 3;
+
 /** The BTF and the function records for functions that begin at `starts`. */
-export function functionInfo(starts: readonly number[]): { readonly btf: Uint8Array; readonly records: Uint8Array } {
-  const names = ['', 'int', ...starts.map((_, index) => `f${index}`)];
-  const strings = Buffer.from(`${names.join('\0')}\0`, 'latin1');
-  const nameAt = (index: number): number => names.slice(0, index).reduce((sum, name) => sum + name.length + 1, 0);
+export function functionInfo(
+  starts: readonly number[],
+  globals: readonly GlobalFunction[] = [],
+): { readonly btf: Uint8Array; readonly records: Uint8Array } {
+  const strings: string[] = [''];
+  const nameAt = (name: string): number => {
+    const place = strings.reduce((sum, other) => sum + other.length + 1, 0);
+    strings.push(name);
+    return place;
+  };
   const types = [
-    [nameAt(1), KIND.INT, 4, BTF_INT_SIGNED_32],
-    [0, KIND.FUNC_PROTO, 1],
-    ...starts.map((_, index) => [nameAt(index + 2), KIND.FUNC, 2]),
-  ].flat();
+    [nameAt('int'), KIND.INT, 4, BTF_INT_SIGNED_32],
+    [nameAt('long'), KIND.INT, 8, BTF_INT_SIGNED_64],
+  ];
+  const arg = nameAt('n');
+  // One prototype for each number of arguments; static functions pass for functions without.
+  const counts = [...new Set([0, ...globals.map(({ args }) => args)])];
+  for (const args of counts)
+    types.push([0, KIND.FUNC_PROTO | args, INT_TYPE, ...Array.from({ length: args }, () => [arg, LONG_TYPE]).flat()]);
+  const first = types.length + 1;
+  starts.forEach((slot, index) => {
+    const known = globals.find((item) => item.slot === slot);
+    const linkage = known === undefined ? LINKAGE.STATIC : LINKAGE.GLOBAL;
+    types.push([nameAt(`f${index}`), KIND.FUNC | linkage, FIRST_PROTOTYPE + counts.indexOf(known?.args ?? 0)]);
+  });
+  return { btf: encodeBtf(types.flat(), `${strings.join('\0')}\0`), records: functionRecords(starts, first) };
+}
+
+function encodeBtf(types: readonly number[], text: string): Uint8Array {
+  const strings = Buffer.from(text, 'latin1');
   const btf = Buffer.alloc(HEADER + types.length * 4 + strings.length);
   btf.writeUInt16LE(0xeb9f, 0);
   btf[2] = 1;
@@ -55,10 +90,15 @@ export function functionInfo(starts: readonly number[]): { readonly btf: Uint8Ar
     btf.writeUInt32LE(number >>> 0, HEADER + index * 4);
   });
   strings.copy(btf, HEADER + types.length * 4);
+  return btf;
+}
+
+/** struct bpf_func_info of each function; their types have consecutive ids. */
+function functionRecords(starts: readonly number[], first: number): Uint8Array {
   const records = Buffer.alloc(starts.length * FUNCTION_INFO_RECORD);
   starts.forEach((slot, index) => {
     records.writeUInt32LE(slot, index * FUNCTION_INFO_RECORD);
-    records.writeUInt32LE(index + 3, index * FUNCTION_INFO_RECORD + 4);
+    records.writeUInt32LE(first + index, index * FUNCTION_INFO_RECORD + 4);
   });
-  return { btf, records };
+  return records;
 }

@@ -2,9 +2,10 @@
 
 import { closeSync } from 'node:fs';
 import type { MapSpec, MapType } from '../bpf/program.ts';
-import { bpf, encodeAttribute, objectInfo, tryBpf } from './bpf-syscall.ts';
+import { type BpfValues, bpf, encodeAttribute, objectInfo, tryBpf } from './bpf-syscall.ts';
 import { possibleCpuList } from './cpus.ts';
 import { ERRNO, SyscallError } from './errno.ts';
+import { LOCKED_VALUE, lockedKey, lockedMapTypes } from './map-type-info.ts';
 
 /** `enum bpf_map_type`. */
 export const MAP_TYPE_NUMBERS = {
@@ -43,21 +44,35 @@ export interface BpfMap {
 
 /** Creates a map and writes its initial value. @throws SyscallError */
 export function createMap(spec: MapSpec): BpfMap {
-  const fd = bpf('MAP_CREATE', {
-    map_type: MAP_TYPE_NUMBERS[spec.type],
-    key_size: spec.keySize,
-    value_size: spec.valueSize,
-    max_entries: spec.maxEntries,
-    map_flags: spec.flags ?? 0,
-    map_name: spec.name,
-  });
-  const map = mapFromFd(fd);
+  const map = mapFromFd(spec.locked === true ? createLocked(spec) : create(spec, {}));
   try {
     if (spec.initial !== undefined) map.writeValue(spec.initial);
     return map;
   } catch (error) {
     map.close();
     throw error;
+  }
+}
+
+function create(spec: MapSpec, types: BpfValues<'MAP_CREATE'>): number {
+  return bpf('MAP_CREATE', {
+    map_type: MAP_TYPE_NUMBERS[spec.type],
+    key_size: spec.keySize,
+    value_size: spec.valueSize,
+    max_entries: spec.maxEntries,
+    map_flags: spec.flags ?? 0,
+    map_name: spec.name,
+    ...types,
+  });
+}
+
+function createLocked(spec: MapSpec): number {
+  const btf = lockedMapTypes(spec);
+  const fd = bpf('BTF_LOAD', { btf, btf_size: btf.length }, `map ${spec.name}`);
+  try {
+    return create(spec, { btf_fd: fd, btf_key_type_id: lockedKey(spec), btf_value_type_id: LOCKED_VALUE });
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -85,9 +85,9 @@ const LOG_LEVEL = 1;
  */
 export function loadProgram(spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap> = new Map()): BpfProgram {
   const insns = relocate(spec, maps, kernelBtf);
-  const starts = functionStarts(insns);
+  const starts = functionStarts(insns, spec.globals);
   if (starts === undefined) return load(spec, insns, {});
-  const { btf, records } = functionInfo(starts);
+  const { btf, records } = functionInfo(starts, spec.globals);
   const fd = bpf('BTF_LOAD', { btf, btf_size: btf.length }, `program ${spec.name}`);
   try {
     return load(spec, insns, {
