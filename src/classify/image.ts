@@ -1,37 +1,43 @@
 /**
  * The memory of one run, as a program reads it: one region of bytes, the value of a one-element array map.
  *
- *         0   u32 active table, 0 or 1; read once for a look-up
- *        64   2 tables of 64 part descriptors, u64 each: { u32 first slot in the heap, u32 number of slots }; 0 slots: no part
- *      1088   2 tables of 64 first orders, u32 each: no row of the part has a smaller order
- *      1600   payload: rowCapacity x 16 bytes { u32 order, u32 counter offset, u32 action, u32 reserved }
- *    heap     slots of 32 bytes (slots.ts); numbers of slots inside a part count from the part's first slot
+ *         0   u32 active table, 0 .. TABLES - 1; read once for a look-up
+ *        64   TABLES tables of 64 part descriptors, u64 each: { u32 root or first bucket, u32 number of slots }; 0 slots: no part
+ *             TABLES tables of 64 first orders, u32 each: no row of the part has a smaller order
+ *             payload: rowCapacity x 16 bytes { u32 order, u32 counter offset, u32 action, u32 reserved }
+ *    heap     slots of 32 bytes (slots.ts); all numbers of slots count from the heap's first slot, in parts too: a change copies
+ *             the slots on its path up to a new root, and whatever it did not touch stays where it is (live/)
  *    padding  1 KiB: records of the last slot may be read beyond it
  *
  * Rows have ids: leaves hold ids, ascending by the order of their rows, and the payload says what a row is. Of all rows that match, the one with
  * the smallest order is the answer. A part whose first order is greater than the best order so far is not entered.
  * The program reads a descriptor with one load. It checks every slot only against the end of the heap: that numbers stay inside
- * their part is up to who writes.
+ * their part is up to who writes. A change writes free memory and a table that no reader can still have, then `active`: with
+ * several tables successive changes need not wait for readers. In a leaf a row that matches but is not before the best so far does not end
+ * the leaf: its order may be NO_ORDER, for a row that was taken away.
  *
  * Which part stands at which place is fixed when the program is made (RunShape of shape.ts): a place whose part begins at a hash of the key,
  * or belongs to a guard, keeps its meaning. An id may be given to another row only after every program that could have read it has ended.
  */
 import type { Part } from './part.ts';
+import { relocateTree } from './relocate.ts';
 import { SLOT_BYTES, SLOT_WORDS } from './slots.ts';
 
 /** Places for parts in a table. */
 export const PART_PLACES = 64;
+/** Tables, a power of two. */
+export const TABLES = 16;
 /** Byte offsets in a region, and bytes of its pieces. */
 export const REGION = {
   active: 0,
   descriptors: 64,
   descriptorBytes: 8,
-  /** Bytes between the two tables of descriptors. */
+  /** Bytes between two tables of descriptors. */
   descriptorTable: PART_PLACES * 8,
-  firstOrders: 64 + 2 * PART_PLACES * 8,
-  /** Bytes between the two tables of first orders. */
+  firstOrders: 64 + TABLES * PART_PLACES * 8,
+  /** Bytes between two tables of first orders. */
   firstOrderTable: PART_PLACES * 4,
-  payload: 64 + 2 * PART_PLACES * 12,
+  payload: 64 + TABLES * PART_PLACES * 12,
   rowBytes: 16,
   padding: 1024,
 } as const;
@@ -105,6 +111,8 @@ export function encodeRegion(
     words[REGION.descriptors / 4 + 2 * place + 1] = part.slots;
     words[REGION.firstOrders / 4 + place] = part.list.length === 0 ? NO_ORDER : payload.order[part.list[0]!]!;
     words.set(part.words.subarray(0, part.slots * SLOT_WORDS), layout.heap / 4 + first * SLOT_WORDS);
+    const roots = part.hash === undefined ? 1 : 1 << part.hash.bits;
+    for (let root = 0; root < roots; root++) relocateTree(words, root, first, layout.heap / SLOT_BYTES + first);
     first += part.slots;
   }
   return out;
