@@ -10,7 +10,7 @@ import { type Cost, KEY_NS, linearCost } from './cost.ts';
 import { buildForest } from './forest.ts';
 import { findGroups } from './group.ts';
 import { bucketOfKey } from './hash.ts';
-import { encodeRecords, type LanePlan } from './lanes.ts';
+import { encodeRecords, type LanePlan, type RecordTable } from './lanes.ts';
 import { hashPart, type Part } from './part.ts';
 import { partsCost } from './parts-cost.ts';
 import { linearLookup, type Rows } from './rows.ts';
@@ -34,45 +34,42 @@ const GROUP_SHARE = 1 / 4;
 
 /** @throws RangeError beyond MAX_DIMENSIONS */
 export function buildClassifier(rows: Rows, choice: Choice = 'auto'): Classifier {
-  if (rows.max.length > MAX_DIMENSIONS) throw new RangeError(`more than ${MAX_DIMENSIONS} dimensions`);
   const records = encodeRecords(rows);
+  const { plan } = records;
   const all = Uint32Array.from({ length: rows.count }, (_, row) => row);
-  const linear = linearCost(rows.count);
-  const finish = (parts: readonly Part[]): Classifier => {
-    const sorted = [...parts].sort((a, b) => a.firstRow - b.firstRow);
-    const { nanoseconds, bytes } = partsCost(sorted, rows.count);
-    return {
-      rows,
-      plan: records.plan,
-      parts: sorted,
-      kind: 'parts',
-      cost: { nanoseconds: nanoseconds + KEY_NS, bytes },
-    };
-  };
-  const straight: Classifier = { rows, plan: records.plan, parts: [], kind: 'linear', cost: linear };
-  if (choice === 'linear' || rows.count === 0) return straight;
-  if (choice === 'auto' && linear.nanoseconds <= KEY_NS + 8) return straight;
-  if (choice === 'trees') return finish(buildForest(rows, records, all));
+  const straight = linearCost(rows.count);
+  const linear: Classifier = { rows, plan, parts: [], kind: 'linear', cost: straight };
+  if (choice === 'linear' || rows.count === 0) return linear;
+  if (choice === 'auto' && straight.nanoseconds <= KEY_NS + 8) return linear;
+  const parts = buildParts(rows, records, all, choice);
+  const { nanoseconds, bytes } = partsCost(parts, rows.count);
+  const cost = { nanoseconds: nanoseconds + KEY_NS, bytes };
+  if (choice === 'auto' && straight.nanoseconds <= cost.nanoseconds) return linear;
+  return { rows, plan, parts, kind: 'parts', cost };
+}
 
-  const least = choice === 'hashes' ? 1 : Math.max(32, rows.count * GROUP_SHARE);
+/** Parts of the rows `list` (ascending), by their first row. @throws RangeError beyond MAX_DIMENSIONS */
+export function buildParts(rows: Rows, records: RecordTable, list: Uint32Array, choice: Choice): readonly Part[] {
+  if (rows.max.length > MAX_DIMENSIONS) throw new RangeError(`more than ${MAX_DIMENSIONS} dimensions`);
+  const sorted = (parts: readonly Part[]): readonly Part[] => [...parts].sort((a, b) => a.firstRow - b.firstRow);
+  if (choice === 'trees') return sorted(buildForest(rows, records, list));
+
+  const least = choice === 'hashes' ? 1 : Math.max(32, list.length * GROUP_SHARE);
   const hashes: Part[] = [];
-  for (const group of findGroups(rows, all, least).slice(0, 8)) {
+  for (const group of findGroups(rows, list, least).slice(0, 8)) {
     const part = hashPart(rows, records, group.list, group.dimensions);
     if (part !== undefined) hashes.push(part);
   }
   const taken = new Uint8Array(rows.count);
   for (const part of hashes) for (const row of part.list) taken[row] = 1;
-  const left = all.filter((row) => taken[row] === 0);
-  const mixed = hashes.length === 0 ? undefined : finish([...hashes, ...buildForest(rows, records, left)]);
-  if (choice === 'hashes' && mixed !== undefined) return mixed;
+  const left = list.filter((row) => taken[row] === 0);
+  const mixed = hashes.length === 0 ? undefined : sorted([...hashes, ...buildForest(rows, records, left)]);
   // Nearly everything in one table: no tree is better.
-  if (mixed !== undefined && left.length === 0 && hashes.length === 1) return cheaper(straight, mixed);
-  const trees = finish(buildForest(rows, records, all));
-  return cheaper(straight, mixed === undefined ? trees : cheaper(mixed, trees));
-}
-
-function cheaper(a: Classifier, b: Classifier): Classifier {
-  return a.cost.nanoseconds <= b.cost.nanoseconds ? a : b;
+  if (mixed !== undefined && (choice === 'hashes' || (left.length === 0 && hashes.length === 1))) return mixed;
+  const trees = sorted(buildForest(rows, records, list));
+  if (mixed === undefined) return trees;
+  const cost = (parts: readonly Part[]): number => partsCost(parts, list.length).nanoseconds;
+  return cost(mixed) <= cost(trees) ? mixed : trees;
 }
 
 /** The first row from `from` on that contains the key, or -1. Does what generated code does, on the same memory. */

@@ -8,15 +8,9 @@
 import { fieldMax } from '../policy/expr.ts';
 import { FIELDS, type FieldName } from '../policy/fields.ts';
 import type { Condition, Expr, PolicyRule, Test } from '../policy/ir.ts';
-import {
-  type Axis,
-  type AxisBox,
-  axisBoxes,
-  type Dimension,
-  dimensionValue,
-  planAxis,
-  wordsUsed,
-} from './dimension.ts';
+import { type AxisFinder, addRows, axisFinder, partsOf } from './box-parts.ts';
+import { type Axis, type Dimension, dimensionValue, planAxis, wordsUsed } from './dimension.ts';
+import { type GuardRows, guardRowsBuilder } from './guard-rows.ts';
 import { guardCollector } from './guards.ts';
 import { type Rows, type RowsBuilder, rowsBuilder } from './rows.ts';
 import { type SplitRule, splitRule } from './split-rule.ts';
@@ -30,8 +24,10 @@ export interface Run {
   readonly rows: Rows;
   /** Conditions that remain to be run once the box has matched; rules that are not named have none. */
   readonly residual: ReadonlyMap<number, readonly Condition[]>;
-  /** Packets for which this is true take the rules one after the other. */
+  /** No rule drops a packet by a guard for which this is false. */
   readonly broken: Expr;
+  /** Where guards drop, for each kind of guard: entries as in `rows`, over the same dimensions. */
+  readonly guards: readonly GuardRows[];
 }
 
 export interface Linear {
@@ -102,36 +98,36 @@ function extractRun(
   options: ExtractOptions,
 ): Run {
   const dimensions = axes.flatMap((axis) => axis.dimensions);
-  const builder = rowsBuilder(
-    dimensions.map((dimension) => dimension.max),
-    to - from,
-  );
+  const max = dimensions.map((dimension) => dimension.max);
+  const builder = rowsBuilder(max, to - from);
   const guards = guardCollector();
+  const guardRows = guardRowsBuilder(max, to - from);
   const residual = new Map<number, readonly Condition[]>();
   const find = axisFinder(axes);
   for (let index = from; index < to; index++) {
     const rule = splitRule(rules[index]!);
-    for (const guard of rule.guards) guards.add(guard);
+    if (rule.guards.length > 0) {
+      const boxes = (tests: readonly Test[]) => partsOf(tests, find, options.maxRowsPerRule);
+      if (!guardRows.add(index - from, rule.guards, boxes)) {
+        // Some guard is none that a look-up can ask about: the rule runs as it stands wherever the tests before it hold.
+        residual.set(index, rules[index]!.conditions);
+        addRows(builder, index - from, false, boxes(rule.guards[0]!.before).parts);
+        continue;
+      }
+      for (const guard of rule.guards) guards.add(guard);
+    }
     if (rule.never) continue;
     if (addSimpleRow(builder, index - from, rule, find)) {
       if (rule.residual.length > 0) residual.set(index, rule.residual);
       continue;
     }
-    const { parts, left } = partsOf(rule, find, options.maxRowsPerRule);
+    const { parts, left } = partsOf(rule.box, find, options.maxRowsPerRule);
     const rest = left.length === 0 ? rule.residual : [...left, ...rule.residual];
     if (rest.length > 0) residual.set(index, rest);
     addRows(builder, index - from, rule.final && rest.length === 0, parts);
   }
-  return { kind: 'run', from, to, dimensions, rows: builder.finish(), residual, broken: guards.broken() };
-}
-
-type AxisFinder = (test: Test) => Axis | undefined;
-
-function axisFinder(axes: readonly Axis[]): AxisFinder {
-  return (test) => {
-    for (const axis of axes) if (axis.field === test.field && axis.mask === test.mask) return axis;
-    return undefined;
-  };
+  const broken = guards.broken();
+  return { kind: 'run', from, to, dimensions, rows: builder.finish(), residual, broken, guards: guardRows.finish() };
 }
 
 /** Every field and mask that is asked about; where there are too many, those that most rules ask about. */
@@ -184,44 +180,4 @@ function addSimpleRow(builder: RowsBuilder, entry: number, rule: SplitRule, find
     builder.narrow(first, dimensionValue(dimensions[0]!, min), dimensionValue(dimensions[0]!, max));
   }
   return true;
-}
-
-interface Part {
-  readonly axis: Axis;
-  readonly boxes: readonly AxisBox[];
-}
-
-/** The boxes of each test; tests without an axis, or with too many boxes, are left to the rule itself. */
-function partsOf(
-  rule: SplitRule,
-  find: AxisFinder,
-  maxRows: number,
-): { readonly parts: readonly Part[]; readonly left: readonly Condition[] } {
-  const parts: Part[] = [];
-  const left: Condition[] = [];
-  let rows = 1;
-  for (const test of rule.box) {
-    const axis = find(test);
-    const boxes = axis === undefined ? [] : test.ranges.flatMap((range) => axisBoxes(axis, range));
-    if (axis === undefined || rows * boxes.length > maxRows) {
-      left.push({ kind: 'require', expr: test });
-      continue;
-    }
-    rows *= boxes.length;
-    parts.push({ axis, boxes });
-  }
-  return { parts, left };
-}
-
-function addRows(builder: RowsBuilder, entry: number, final: boolean, parts: readonly Part[]): void {
-  const combinations = parts.reduce((product, part) => product * part.boxes.length, 1);
-  for (let which = 0; which < combinations; which++) {
-    builder.add(entry, final);
-    let rest = which;
-    for (const { axis, boxes } of parts) {
-      const box = boxes[rest % boxes.length]!;
-      rest = Math.floor(rest / boxes.length);
-      for (let d = 0; d < box.length; d++) builder.narrow(axis.first + d, box[d]![0], box[d]![1]);
-    }
-  }
 }

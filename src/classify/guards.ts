@@ -2,6 +2,7 @@
 import { all, any, normaliseRanges, test } from '../policy/expr.ts';
 import type { FieldName } from '../policy/fields.ts';
 import type { Expr, Interval, Test } from '../policy/ir.ts';
+import { sameScan } from '../policy/scan.ts';
 import type { Guard } from './split-rule.ts';
 
 interface Merged {
@@ -58,12 +59,12 @@ function sameGuard(a: Guard, b: Guard): boolean {
   return sameExpr(a.hotdrop, b.hotdrop) && sameList(a.context, b.context);
 }
 
-function sameList(a: readonly Expr[], b: readonly Expr[]): boolean {
+export function sameList(a: readonly Expr[], b: readonly Expr[]): boolean {
   return a.length === b.length && a.every((expr, i) => sameExpr(expr, b[i]!));
 }
 
 /** Equal as trees; expressions are in canonical form, so equal questions are. */
-function sameExpr(a: Expr, b: Expr): boolean {
+export function sameExpr(a: Expr, b: Expr): boolean {
   switch (a.kind) {
     case 'constant':
       return b.kind === a.kind && a.value === b.value;
@@ -78,6 +79,8 @@ function sameExpr(a: Expr, b: Expr): boolean {
         a.mask === b.mask &&
         sameRanges(a.ranges, b.ranges)
       );
+    case 'scan':
+      return b.kind === a.kind && a.outcome === b.outcome && sameScan(a.scan, b.scan);
     case 'tcpOption':
       return b.kind === a.kind && a.option === b.option;
     case 'tcpOptionsReadable':

@@ -91,6 +91,31 @@ function enlarge(old: Uint32Array, capacity: number): Uint32Array<ArrayBuffer> {
   return larger;
 }
 
+/** The rows of several lists one behind the other, over the same dimensions. Entries may begin anew with each list. */
+export function joinRows(lists: readonly Rows[]): Rows {
+  if (lists.length === 1) return lists[0]!;
+  const count = lists.reduce((sum, rows) => sum + rows.count, 0);
+  const join = (column: (rows: Rows) => Uint32Array): Uint32Array => {
+    const out = new Uint32Array(count);
+    let at = 0;
+    for (const rows of lists) {
+      out.set(column(rows), at);
+      at += rows.count;
+    }
+    return out;
+  };
+  const { max } = lists[0]!;
+  const dimensions = Array.from(max, (_, d) => d);
+  return Object.freeze({
+    count,
+    max,
+    lo: dimensions.map((d) => join((rows) => rows.lo[d]!)),
+    hi: dimensions.map((d) => join((rows) => rows.hi[d]!)),
+    entry: join(({ entry }) => entry),
+    final: Uint8Array.from(join(({ final }) => Uint32Array.from(final))),
+  });
+}
+
 /** True when the key (one u32 for each dimension) lies in the row's box. */
 export function rowMatches(rows: Rows, row: number, key: Uint32Array): boolean {
   for (let d = 0; d < rows.lo.length; d++) {

@@ -14,6 +14,8 @@ import { unmask } from './dimension.ts';
 /** A hotdrop that is asked of every packet beforehand: `context` holds wherever the rule asks it. */
 export interface Guard {
   readonly context: readonly Test[];
+  /** Everything that the rule has asked before it. */
+  readonly before: readonly Test[];
   readonly hotdrop: Expr;
 }
 
@@ -29,14 +31,14 @@ export interface SplitRule {
 }
 
 /** Fields whose odd values make a packet broken, whichever rule looks. */
-const GUARDED: ReadonlySet<FieldName> = new Set<FieldName>([
+export const GUARDED: ReadonlySet<FieldName> = new Set<FieldName>([
   'transport.length',
   'tcp.headerLength',
   'ip.fragOffset',
   'ip6.chain',
 ]);
 /** Fields that say to which packets a guard applies. */
-const CONTEXT: ReadonlySet<FieldName> = new Set<FieldName>([
+export const CONTEXT: ReadonlySet<FieldName> = new Set<FieldName>([
   'ip.protocol',
   'ip6.protocol',
   'ip.fragOffset',
@@ -56,8 +58,8 @@ export function splitRule(rule: PolicyRule): SplitRule {
       never = !addTest(box, condition.expr) || never;
     else if (condition.kind === 'require' && condition.expr.kind === 'constant') never ||= !condition.expr.value;
     else if (condition.kind === 'require') residual.push(condition);
-    else if (condition.kind === 'hotdrop' && isGuard(condition.expr)) {
-      guards.push({ context: box.filter(isContext), hotdrop: condition.expr });
+    else if (condition.kind === 'hotdrop' && isGuard(condition.expr) && residual.length === 0) {
+      guards.push({ context: box.filter(isContext), before: box.slice(), hotdrop: condition.expr });
     } else {
       effects = true;
       residual.push(condition);
@@ -98,6 +100,7 @@ function isGuard(expr: Expr): boolean {
     case 'any':
       return expr.exprs.every(isGuard);
     case 'payload':
+    case 'scan':
     case 'tcpOption':
     case 'constant':
       return false;

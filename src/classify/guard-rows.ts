@@ -1,0 +1,98 @@
+/**
+ * Where guards drop packets, as rows: the tests that a rule asks before its guard are a box, and a packet in it for which the guard's
+ * hotdrop is true is dropped there, unless an earlier rule has decided. So a broken packet takes two look-ups, the rules' and one among the
+ * guards that are true for it, and whichever finds the earlier entry wins; at the same entry the guard comes first.
+ *
+ * Guards of a rule with nothing but tests of headers between them are one: `A, hotdrop H, B, hotdrop I` drops packets in A for which
+ * `H or (B and I)`. There are few such kinds in a rule set, however many rules.
+ */
+import { all, any } from '../policy/expr.ts';
+import type { Expr, Test } from '../policy/ir.ts';
+import { addRows, type BoxParts } from './box-parts.ts';
+import { sameExpr, sameList } from './guards.ts';
+import { type Rows, type RowsBuilder, rowsBuilder } from './rows.ts';
+import { MAX_GUARDS } from './shape.ts';
+import { CONTEXT, GUARDED, type Guard } from './split-rule.ts';
+
+export interface GuardRows {
+  readonly hotdrop: Expr;
+  /** All final: the packet ends there. */
+  readonly rows: Rows;
+}
+
+export interface GuardRowsBuilder {
+  /** False, with nothing done, when the guards cannot be rows: a test before them has no box, or there are too many kinds. */
+  add(entry: number, guards: readonly Guard[], boxes: (tests: readonly Test[]) => BoxParts): boolean;
+  finish(): readonly GuardRows[];
+}
+
+/** One guard and the header tests between the one before it and itself. */
+interface Step {
+  readonly between: readonly Test[];
+  readonly hotdrop: Expr;
+}
+
+/** Guards that are asked together. */
+interface Group {
+  readonly before: readonly Test[];
+  readonly steps: readonly Step[];
+}
+
+interface Kind {
+  readonly steps: readonly Step[];
+  readonly rows: RowsBuilder;
+}
+
+export function guardRowsBuilder(max: readonly number[], expected: number): GuardRowsBuilder {
+  const kinds: Kind[] = [];
+  const kindOf = (steps: readonly Step[]): Kind | undefined => {
+    const known = kinds.find((kind) => sameSteps(kind.steps, steps));
+    if (known !== undefined || kinds.length === MAX_GUARDS) return known;
+    const kind = { steps, rows: rowsBuilder(max, kinds.length === 0 ? expected : 16) };
+    kinds.push(kind);
+    return kind;
+  };
+  return {
+    add(entry, guards, boxes) {
+      const rows = groupsOf(guards).map(({ before, steps }) => ({ kind: kindOf(steps), boxes: boxes(before) }));
+      if (rows.some(({ kind, boxes: { left } }) => kind === undefined || left.length > 0)) return false;
+      for (const { kind, boxes: own } of rows) addRows(kind!.rows, entry, true, own.parts);
+      return true;
+    },
+    finish: () => kinds.map(({ steps, rows }) => ({ hotdrop: hotdropOf(steps), rows: rows.finish() })),
+  };
+}
+
+function groupsOf(guards: readonly Guard[]): readonly Group[] {
+  const groups: { before: readonly Test[]; steps: Step[] }[] = [];
+  let last: readonly Test[] = [];
+  for (const { before, hotdrop } of guards) {
+    const between = before.filter((test) => !last.includes(test));
+    last = before;
+    const group = groups.at(-1);
+    if (group !== undefined && between.every(aboutHeaders)) group.steps.push({ between, hotdrop });
+    else groups.push({ before, steps: [{ between: [], hotdrop }] });
+  }
+  return groups;
+}
+
+function aboutHeaders({ field, mask }: Test): boolean {
+  return mask === undefined && (CONTEXT.has(field) || GUARDED.has(field));
+}
+
+function hotdropOf(steps: readonly Step[]): Expr {
+  const before: Test[] = [];
+  return any(
+    ...steps.map(({ between, hotdrop }) => {
+      before.push(...between);
+      return all(...before, hotdrop);
+    }),
+  );
+}
+
+function sameSteps(a: readonly Step[], b: readonly Step[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((step, i) => sameExpr(step.hotdrop, b[i]!.hotdrop) && sameList(step.between, b[i]!.between))
+  );
+}
