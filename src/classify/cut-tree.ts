@@ -35,7 +35,10 @@ export const CUT_TREE_LIMITS: CutTreeLimits = { maxSlots: 1 << 22, maxDepth: 16,
 /** Lists up to this length may become a leaf of several slots when a cut would copy too much. */
 const LONG_LEAF = 4 * SLOT_ROWS;
 
-/** Builds a tree of the given rows (ascending) below slot `root`, which has been taken already. Undefined when it would break the limits. */
+/**
+ * Builds a tree of the given rows (ascending) below slot `root`, which has been taken already, for keys in `within` (default: all). Undefined
+ * when it would break the limits.
+ */
 export function buildCutTree(
   rows: Rows,
   records: RecordTable,
@@ -43,6 +46,7 @@ export function buildCutTree(
   buffer: SlotBuffer,
   root: number,
   limits: CutTreeLimits = CUT_TREE_LIMITS,
+  within: Region = { lo: new Uint32Array(rows.max.length), hi: rows.max },
 ): CutTree | undefined {
   if (list.length <= SLOT_ROWS) {
     const before = buffer.used;
@@ -50,7 +54,7 @@ export function buildCutTree(
     const slots = buffer.used - before + 1;
     return { depth: 0, longestLeaf: 1, slots, leafRows: list.length, meanDepth: 0, meanLeaf: list.length };
   }
-  const region: Region = { lo: new Uint32Array(rows.max.length), hi: rows.max.slice() };
+  const region: Region = { lo: within.lo.slice(), hi: within.hi.slice() };
   const firstSlot = buffer.used;
   // The lists of all open levels lie one behind the other in one stack.
   let stack = new Uint32Array(Math.max(64, list.length * 4));
@@ -145,7 +149,7 @@ export function buildCutTree(
 const EMPTY = new Uint32Array(0);
 
 /** The end of the list without the rows behind the first final one that covers the region. */
-function dropDead(rows: Rows, list: Uint32Array, from: number, to: number, region: Region): number {
+export function dropDead(rows: Rows, list: Uint32Array, from: number, to: number, region: Region): number {
   const dimensions = rows.lo.length;
   for (let i = from; i < to; i++) {
     const row = list[i]!;

@@ -94,7 +94,8 @@ export function createHeap(slots: number, used: number): Heap {
     fragmentation() {
       let longest = 0;
       for (let list = LISTS - 1; list >= 0 && longest === 0; list--) {
-        for (let first = heads[list]!; first !== NONE; first = next[first]!) longest = Math.max(longest, length[first]!);
+        for (let first = heads[list]!; first !== NONE; first = next[first]!)
+          longest = Math.max(longest, length[first]!);
       }
       return free === 0 ? 0 : 1 - longest / free;
     },

@@ -1,0 +1,132 @@
+/**
+ * A run as memory and shape: what a program reads (image.ts) and what it has in its code (shape.ts).
+ */
+import type { PolicyRule } from '../policy/ir.ts';
+import { buildClassifier, buildParts, type Choice } from './classifier.ts';
+import type { Run } from './extract.ts';
+import { encodeRegion, type Payload, type PlacedPart, regionLayout } from './image.ts';
+import { encodeRecords } from './lanes.ts';
+import type { Part } from './part.ts';
+import { joinRows, type Rows } from './rows.ts';
+import { runActions } from './run-actions.ts';
+import { ACTIONS, GUARD_PLACES, MAX_RULE_PARTS, type RunShape, type ShapePlace, SPARE_PLACES } from './shape.ts';
+
+export interface RunTable {
+  readonly shape: RunShape;
+  /** Rows by id: the rules' rows, then each guard's. */
+  readonly rows: Rows;
+  readonly payload: Payload;
+  readonly parts: readonly PlacedPart[];
+  /** The region's first contents. */
+  readonly region: Uint8Array<ArrayBuffer>;
+}
+
+export interface RunTableOptions {
+  readonly choice: Choice;
+  /** Byte offset of a rule's counter from a CPU's first. */
+  readonly counterOffset: (rule: PolicyRule) => number;
+}
+
+/** Dimensions that a program keeps a key of. */
+export const MAX_KEY = 16;
+/** Inner slots on a path: CUT_TREE_LIMITS, and one that leads to a long leaf. */
+const MAX_DEPTH = 17;
+/** Longer leaves are left to linear code. */
+const MAX_LEAF_SLOTS = 256;
+/** Above this share of rules that let a packet go on, linear code is no worse. */
+const MAY_GO_ON = 0.5;
+
+/** The table of a run of a chain's rules; undefined when its rules had better run one after the other. */
+export function buildRunTable(
+  rules: readonly PolicyRule[],
+  run: Run,
+  { choice, counterOffset }: RunTableOptions,
+): RunTable | undefined {
+  if (run.dimensions.length > MAX_KEY || run.dimensions.length === 0) return undefined;
+  if (choice === 'auto' && goingOn(run.rows) > MAY_GO_ON * run.rows.count) return undefined;
+  const classifier = buildClassifier(run.rows, choice);
+  if (classifier.kind === 'linear' || classifier.parts.length > MAX_RULE_PARTS) return undefined;
+
+  const rows = joinRows([run.rows, ...run.guards.map((guard) => guard.rows)]);
+  const { parts, places, guards } = place(classifier.parts, rows, run, choice);
+  const longest = Math.max(...parts.map(({ part }) => part.longestLeaf));
+  if (longest > MAX_LEAF_SLOTS) return undefined;
+  const slots = parts.reduce((sum, { part }) => sum + part.slots, 0);
+  const layout = regionLayout(withRoom(rows.count), withRoom(slots));
+  const { actions, ofEntry } = runActions(rules, run);
+  const payload = payloadOf(rules, run, rows, ofEntry, counterOffset);
+  const shape: RunShape = {
+    dimensions: run.dimensions,
+    plan: classifier.plan,
+    layout,
+    places,
+    guards,
+    broken: run.broken,
+    actions,
+    maxDepth: MAX_DEPTH,
+    maxLeafSlots: 2 ** Math.max(3, Math.ceil(Math.log2(longest * 1.5))),
+  };
+  return { shape, rows, payload, parts, region: encodeRegion(layout, parts, payload) };
+}
+
+function goingOn(rows: Rows): number {
+  let count = 0;
+  for (const final of rows.final) count += 1 - final;
+  return count;
+}
+
+/** Room for what is added later. */
+function withRoom(used: number): number {
+  return Math.ceil(used * 1.25) + 64;
+}
+
+function place(
+  main: readonly Part[],
+  rows: Rows,
+  run: Run,
+  choice: Choice,
+): Pick<RunTable, 'parts'> & Pick<RunShape, 'places' | 'guards'> {
+  const parts: PlacedPart[] = [];
+  const places: ShapePlace[] = [];
+  const put = (own: readonly Part[], spare: number): { from: number; to: number } => {
+    const from = places.length;
+    for (const part of own) {
+      parts.push({ place: places.length, part });
+      places.push(part.hash === undefined ? {} : { hash: part.hash });
+    }
+    for (let i = 0; i < spare; i++) places.push({});
+    return { from, to: places.length };
+  };
+  put(main, SPARE_PLACES);
+  const records = run.guards.length === 0 ? undefined : encodeRecords(rows);
+  let first = run.rows.count;
+  const guards = run.guards.map(({ hotdrop, rows: { count } }) => {
+    const list = Uint32Array.from({ length: count }, (_, i) => first + i);
+    first += count;
+    const own = buildParts(rows, records!, list, choice === 'hashes' ? 'auto' : 'trees');
+    return { hotdrop, ...put(own, Math.max(1, GUARD_PLACES - own.length)) };
+  });
+  return { parts, places, guards };
+}
+
+/** Orders stand apart, so that others fit in between; at one entry the guard's comes right before the rule's. */
+function payloadOf(
+  rules: readonly PolicyRule[],
+  run: Run,
+  rows: Rows,
+  actionOf: Uint32Array,
+  counterOffset: (rule: PolicyRule) => number,
+): Payload {
+  const gap = Math.min(1 << 16, Math.floor(0xfffffff0 / (run.to - run.from + 1)));
+  const order = new Uint32Array(rows.count);
+  const counter = new Uint32Array(rows.count);
+  const action = new Uint32Array(rows.count);
+  for (let row = 0; row < rows.count; row++) {
+    const entry = rows.entry[row]!;
+    const guard = row >= run.rows.count;
+    order[row] = (entry + 1) * gap - (guard ? 1 : 0);
+    action[row] = guard ? ACTIONS.hotdrop : actionOf[entry]!;
+    if (!guard) counter[row] = counterOffset(rules[run.from + entry]!);
+  }
+  return { count: rows.count, order, counter, action };
+}
