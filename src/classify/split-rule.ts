@@ -118,6 +118,7 @@ function isFinal(rule: PolicyRule): boolean {
     case 'jump':
     case 'continue':
     case 'log':
+    case 'effect':
       return false;
   }
 }

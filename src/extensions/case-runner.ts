@@ -5,6 +5,7 @@
 
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
 import type { Condition, Expr, LogSpec, StatefulTest, StateObject, Test } from '../policy/ir.ts';
+import { addQuestion, answeredYes, type Question } from '../policy/question.ts';
 import type { OptionUse } from '../rules/model.ts';
 import {
   elementOption,
@@ -15,6 +16,7 @@ import {
   type RuleContext,
   type TargetExtension,
 } from './contract.ts';
+import type { KernelObjects } from './objects.ts';
 import { printOptions } from './options.ts';
 
 export interface CaseContext {
@@ -23,6 +25,7 @@ export interface CaseContext {
   /** `-p`; negative: inverted. */
   readonly protocol?: number;
   readonly reachableFrom?: readonly Hook[];
+  readonly objects?: KernelObjects;
 }
 
 /** Options, what iptables-save prints for them (`=`: the same), and where they stand. */
@@ -57,6 +60,13 @@ export function lowers(extension: MatchExtension, text: string, context: CaseCon
   return result.ok ? result.value.map((condition) => showCondition(condition, states)) : [`cannot: ${result.why}`];
 }
 
+/** What the kernel is asked on behalf of a match. */
+export function asks(extension: MatchExtension, text: string, context: CaseContext = {}): readonly Question[] {
+  const questions: Question[] = [];
+  extension.lower?.(mustRead(extension, text, context), lowerContext(context, [], [], questions));
+  return questions;
+}
+
 /** What a target lowers to: its action, and the log it registered. */
 export function lowersTarget(extension: TargetExtension, text: string, context: CaseContext = {}): unknown {
   const logs: LogSpec[] = [];
@@ -78,12 +88,20 @@ function ruleContext(context: CaseContext): RuleContext {
   return { family, table, ip };
 }
 
-function lowerContext(context: CaseContext, states: StateObject[], logs: LogSpec[]): LowerContext {
+function lowerContext(
+  context: CaseContext,
+  states: StateObject[],
+  logs: LogSpec[],
+  questions: Question[] = [],
+): LowerContext {
   return {
     ...ruleContext(context),
     reachableFrom: context.reachableFrom ?? ['INPUT'],
     addState: (state) => states.push(state) - 1,
     addLog: (log) => logs.push(log) - 1,
+    addEffect: () => 0,
+    ask: (question) => answeredYes(addQuestion(questions, question) ?? 0),
+    ...(context.objects === undefined ? {} : { objects: context.objects }),
   };
 }
 
@@ -157,6 +175,8 @@ function showExpr(expr: Expr): string {
       return `${expr.field}${showRanges(expr)}`;
     case 'payload':
       return `${expr.base}[${expr.offset}:${expr.bits}]${showRanges(expr)}`;
+    case 'scan':
+      return `${expr.outcome === 'evil' ? 'evil ' : ''}${JSON.stringify(expr.scan)}`;
     case 'tcpOption':
       return `tcp option ${expr.option}`;
     case 'tcpOptionsReadable':

@@ -6,10 +6,12 @@
  */
 
 import type { Hook } from '../packet/netfilter.ts';
+import { changeMarks } from './effect.ts';
 import type { Condition, Expr, PolicyRule, RejectWith, TablePolicy, Test } from './ir.ts';
 import { type PolicyMemory, runStateful } from './memory.ts';
 import { type PacketView, readField } from './packet-view.ts';
 import { readPayload } from './payload.ts';
+import { runScan } from './run-scan.ts';
 import { hasTcpOption, tcpOptionsReadable } from './tcp-options.ts';
 
 export interface Evaluation {
@@ -22,13 +24,18 @@ export interface Evaluation {
   readonly counted: readonly number[];
   /** Indexes into `TablePolicy.logs`, in order. */
   readonly logs: readonly number[];
+  /** Indexes into `TablePolicy.effects`, in order. When the last one is terminal, `accept` means: as its target decides. */
+  readonly effects: readonly number[];
 }
 
 /**
  * Runs one packet through the table's chain on `hook`. A table without a chain there accepts and counts nothing: the
  * kernel would not call it. `memory` changes where stateful tests are reached.
  */
-export function evaluate(policy: TablePolicy, hook: Hook, packet: PacketView, memory: PolicyMemory): Evaluation {
+export function evaluate(policy: TablePolicy, hook: Hook, arrived: PacketView, memory: PolicyMemory): Evaluation {
+  /** The packet as rules see it: with the marks that effects before them have changed. */
+  let packet = arrived;
+  const effects: number[] = [];
   const counted: number[] = [];
   const logs: number[] = [];
   const end = (verdict: 'accept' | 'drop', more: { reject?: RejectWith; hotdrop?: boolean } = {}): Evaluation => ({
@@ -37,6 +44,7 @@ export function evaluate(policy: TablePolicy, hook: Hook, packet: PacketView, me
     ...more,
     counted,
     logs,
+    effects,
   });
 
   const base = policy.chains.findIndex((chain) => chain.base?.hook === hook);
@@ -69,6 +77,14 @@ export function evaluate(policy: TablePolicy, hook: Hook, packet: PacketView, me
         logs.push(action.log);
         at = behind;
         break;
+      case 'effect': {
+        const effect = policy.effects![action.effect]!;
+        effects.push(action.effect);
+        if (effect.terminal) return end('accept');
+        if (effect.change !== undefined) packet = changeMarks(packet, effect.change);
+        at = behind;
+        break;
+      }
       case 'continue':
         at = behind;
         break;
@@ -98,14 +114,17 @@ export function evaluate(policy: TablePolicy, hook: Hook, packet: PacketView, me
 function test(rule: PolicyRule, packet: PacketView, memory: PolicyMemory): 'match' | 'no match' | 'hotdrop' {
   for (const condition of rule.conditions) {
     const holds = conditionHolds(condition, packet, memory);
-    if (condition.kind === 'hotdrop' && holds) return 'hotdrop';
+    if (holds === 'hotdrop' || (condition.kind === 'hotdrop' && holds)) return 'hotdrop';
     if (condition.kind !== 'hotdrop' && !holds) return 'no match';
   }
   return 'match';
 }
 
-function conditionHolds(condition: Condition, packet: PacketView, memory: PolicyMemory): boolean {
-  if (condition.kind === 'stateful') return runStateful(condition.test, memory, packet) !== condition.invert;
+function conditionHolds(condition: Condition, packet: PacketView, memory: PolicyMemory): boolean | 'hotdrop' {
+  if (condition.kind === 'stateful') {
+    const answer = runStateful(condition.test, memory, packet);
+    return answer === 'hotdrop' ? answer : answer !== condition.invert;
+  }
   return evaluateExpr(condition.expr, packet);
 }
 
@@ -122,6 +141,8 @@ export function evaluateExpr(expr: Expr, packet: PacketView): boolean {
       return hasTcpOption(packet, expr.option);
     case 'tcpOptionsReadable':
       return tcpOptionsReadable(packet);
+    case 'scan':
+      return runScan(expr.scan, packet) === expr.outcome;
     case 'not':
       return !evaluateExpr(expr.expr, packet);
     case 'all':

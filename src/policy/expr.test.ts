@@ -39,6 +39,8 @@ function holds(expr: Expr, values: Readonly<Record<string, bigint>>): boolean {
       return expr.exprs.some((e) => holds(e, values));
     case 'tcpOption':
       return values['option'] === 1n;
+    case 'scan':
+      return values['scan'] === 1n;
     case 'tcpOptionsReadable':
       return values['readable'] === 1n;
     case 'payload':

@@ -2,7 +2,7 @@
  * Building expressions in canonical form, so that equal questions have equal trees:
  *
  *     constants are folded away, except when they are the whole answer
- *     `not` stands only before the TCP option tests; before a test it becomes the complement of its ranges
+ *     `not` stands only before the TCP option tests and scans; before a test it becomes the complement of its ranges
  *     `all` and `any` are never nested in their own kind and have at least two members
  *     two tests of one field and mask inside one `all` or `any` are one test
  *     a test's mask is neither 0 nor all ones; its ranges are sorted, disjoint, not adjacent, and begin and end at values
@@ -180,6 +180,7 @@ export function not(expr: Expr): Expr {
       return all(...expr.exprs.map(not));
     case 'tcpOption':
     case 'tcpOptionsReadable':
+    case 'scan':
       return Object.freeze({ kind: 'not', expr });
   }
 }

@@ -13,7 +13,12 @@
 
 import type { Span } from '../diagnostics/source.ts';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
+import type { Effect } from './effect.ts';
 import type { FieldName } from './fields.ts';
+import type { HashlimitTable } from './hashlimit.ts';
+import type { Question } from './question.ts';
+import type { RecentQuestion } from './recent.ts';
+import type { Scan } from './scan.ts';
 
 /** Inclusive interval of field values. */
 export interface Interval {
@@ -62,10 +67,18 @@ export interface PayloadTest {
   readonly ranges: readonly Interval[];
 }
 
+/** The outcome of a walk through the packet (scan.ts). */
+export interface ScanTest {
+  readonly kind: 'scan';
+  readonly scan: Scan;
+  readonly outcome: 'yes' | 'evil';
+}
+
 export type Expr =
   | { readonly kind: 'constant'; readonly value: boolean }
   | Test
   | PayloadTest
+  | ScanTest
   | TcpOptionTest
   | TcpOptionsReadable
   | { readonly kind: 'not'; readonly expr: Expr }
@@ -79,7 +92,16 @@ export type StatefulTest =
   /** xt_statistic nth. */
   | { readonly kind: 'nth'; readonly state: number }
   /** xt_statistic random: (u32 & 0x7fffffff) < probability; no memory, but as unrepeatable as one that has. */
-  | { readonly kind: 'random'; readonly probability: number };
+  | { readonly kind: 'random'; readonly probability: number }
+  /** xt_quota. */
+  | { readonly kind: 'quota'; readonly state: number }
+  /** xt_recent; the packet's source or destination address is looked for. */
+  | { readonly kind: 'recent'; readonly state: number; readonly side: 'source' | 'destination'; readonly question: RecentQuestion }
+  /**
+   * xt_hashlimit: true within the limit; a full table drops the packet. `ports`: the packet's first transport bytes tell its
+   * flow; else ports are 0. That they can be read is dealt with by a condition before it.
+   */
+  | { readonly kind: 'hashlimit'; readonly state: number; readonly ports: boolean };
 
 /** The memory of one stateful test: one per rule, shared by all hooks and CPUs, reset by every apply (as REPLACE does). */
 export type StateObject =
@@ -94,7 +116,13 @@ export type StateObject =
       readonly burst: number;
     }
   /** Counter starts at `packet`; each use: counter = counter == every ? 0 : counter + 1; match when it became 0. */
-  | { readonly kind: 'nth'; readonly every: number; readonly packet: number };
+  | { readonly kind: 'nth'; readonly every: number; readonly packet: number }
+  /** Bytes left: a packet that they suffice for matches and takes its own; the first one that they do not takes all. */
+  | { readonly kind: 'quota'; readonly bytes: bigint }
+  /** A list of `recent` and what the rule would make it with (named.ts); `mask`: 128 bits, the upper 32 for IPv4 addresses. */
+  | { readonly kind: 'recent'; readonly list: string; readonly mask: bigint; readonly hits: number }
+  /** A table of `hashlimit` and what the rule would make it with (named.ts). */
+  | { readonly kind: 'hashlimit'; readonly name: string; readonly table: HashlimitTable };
 
 export type Condition =
   | { readonly kind: 'require'; readonly expr: Expr }
@@ -149,6 +177,8 @@ export type Action =
   | { readonly kind: 'continue' }
   /** `log` indexes TablePolicy.logs; goes on. */
   | { readonly kind: 'log'; readonly log: number }
+  /** `effect` indexes TablePolicy.effects; goes on, unless the effect is terminal: then the kernel's target decides. */
+  | { readonly kind: 'effect'; readonly effect: number }
   /** Drop, and the kernel sends the answer. */
   | { readonly kind: 'reject'; readonly with: RejectWith };
 
@@ -181,6 +211,10 @@ export interface TablePolicy {
   readonly chains: readonly PolicyChain[];
   readonly states: readonly StateObject[];
   readonly logs: readonly LogSpec[];
+  /** What the kernel's own targets do for the table's rules. */
+  readonly effects?: readonly Effect[];
+  /** What the kernel is asked about each packet before the table sees it; answer n is a bit of the fields `asked.*`. */
+  readonly questions?: readonly Question[];
   /** How many counters the table has. */
   readonly counters: number;
   /**

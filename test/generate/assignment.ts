@@ -31,6 +31,7 @@ export function satisfyAll(start: Assignment, conditions: readonly Condition[]):
 export function satisfy(state: Assignment, expr: Expr, wanted: boolean): Assignment {
   switch (expr.kind) {
     case 'constant':
+    case 'scan':
     case 'tcpOptionsReadable':
       return state;
     case 'not':

@@ -19,6 +19,7 @@ import {
 } from './assignment.ts';
 import { nastyPackets } from './nasty.ts';
 import { HAS_IN, HAS_OUT } from './packet.ts';
+import { scanPackets } from './scan-packets.ts';
 
 export interface DirectedPacket {
   /** The hook whose chain it is made for. */
@@ -57,7 +58,7 @@ function candidates(policy: TablePolicy, nasty: boolean): readonly (() => Direct
   for (const [chain, { base }] of policy.chains.entries()) {
     if (base === undefined) continue;
     const { hook } = base;
-    for (const { rule, way } of reachableRules(policy, chain))
+    for (const { rule, way } of reachableRules(policy, chain)) {
       for (const { assignment, what } of variations(rule, way))
         list.push(() => ({
           hook,
@@ -65,6 +66,14 @@ function candidates(policy: TablePolicy, nasty: boolean): readonly (() => Direct
           why: `${hook}, ${rule.provenance.chain} rule ${rule.provenance.rule}: ${what}`,
           fields: [...assignment.fields.keys()],
         }));
+      for (const bytes of scanPackets(policy.family, rule))
+        list.push(() => ({
+          hook,
+          packet: packetView({ family: policy.family, bytes, ...devicesAt(hook) }),
+          why: `${hook}, ${rule.provenance.chain} rule ${rule.provenance.rule}: scan`,
+          fields: [],
+        }));
+    }
     if (!nasty) continue;
     for (const { why, bytes } of nastyPackets(policy.family)) {
       const packet = packetView({ family: policy.family, bytes, ...devicesAt(hook) });

@@ -41,6 +41,7 @@ export function assume(expr: Expr, known: Known): Expr {
       return any(...expr.exprs.map((e) => assume(e, known)));
     case 'constant':
     case 'payload':
+    case 'scan':
     case 'tcpOption':
     case 'tcpOptionsReadable':
       return expr;
@@ -59,6 +60,7 @@ function asksFor(expr: Expr, known: Known): boolean {
       return expr.exprs.some((e) => asksFor(e, known));
     case 'constant':
     case 'payload':
+    case 'scan':
     case 'tcpOption':
     case 'tcpOptionsReadable':
       return false;

@@ -9,12 +9,17 @@ import type { ProgramSpec } from '../../bpf/program.ts';
 import { removeUnreachable } from '../../bpf/prune.ts';
 import type { Hook } from '../../packet/netfilter.ts';
 import type { RejectWith, TablePolicy } from '../../policy/ir.ts';
+import { slotsBeside, takeAnswers } from './asked.ts';
 import { emitBody } from './body.ts';
+import type { HookEffect } from '../compiled.ts';
+import { effectsAt, mostEffects } from '../../policy/effect-paths.ts';
 import { type ChainPlan, planChains, reachableChains } from './chain-plan.ts';
 import { type BodyContext, type HookContext, loadSkb } from './context.ts';
+import { beginMarks, deleteList, jumpIfNoLists } from './effects.ts';
 import { createEmitter } from './emitter.ts';
+import { prepareClock } from './fields/clock.ts';
 import { FLOW_LAYOUTS, type FlowLayout } from './flow-word.ts';
-import { ADDRESSES, CTX, FLOW, MAX_SLOTS } from './layout.ts';
+import { ADDRESSES, CTX, FLOW } from './layout.ts';
 import { deletePending, jumpIfNothingPending } from './pending.ts';
 import { emitCounterBase, emitPlain, emitPrologue } from './prologue.ts';
 import { createTails, emitTails } from './tails.ts';
@@ -26,11 +31,15 @@ export interface TablePlaces {
   readonly counterStride: number;
   readonly stateOffsets: readonly number[];
   readonly logOffsets: ReadonlyMap<number, number>;
+  readonly effectOffset: number;
 }
 
 export interface HookProgram {
   readonly program: ProgramSpec;
   readonly reject: readonly RejectWith[];
+  readonly effects: readonly HookEffect[];
+  readonly listLength: number;
+  readonly answers: readonly number[];
 }
 
 /** Too many chains call each other: the program's stack has no room for more ways back. */
@@ -67,9 +76,12 @@ export function compileHook(
   if (chains === undefined) return undefined;
   const usage = usageOf(policy, chains.keys());
   for (const shape of force === undefined ? SHAPES : [force]) {
-    const code = emitProgram(createContext(policy, hook, facts, places), usage, shape);
+    const code = emitProgram(createContext(policy, hook, facts, places, usage), usage, shape);
     if (code === undefined) continue;
-    return { program: buildProgram(programName(policy, hook), 'netfilter', code), reject: usage.reject };
+    return { program: buildProgram(programName(policy, hook), 'netfilter', code), reject: usage.reject,
+      effects: effectsAt(policy, hook).map((number) => ({ number: places.effectOffset + number, effect: policy.effects![number]! })),
+      listLength: usage.effects ? mostEffects(policy, hook) + 1 : 0,
+      answers: usage.answers };
   }
   throw new Error('no shape fits the program');
 }
@@ -109,7 +121,13 @@ function copiesOf(usage: Usage, shape: Shape): readonly Copy[] {
   ];
 }
 
-function createContext(policy: TablePolicy, hook: Hook, facts: KernelFacts, places: TablePlaces): HookContext {
+function createContext(
+  policy: TablePolicy,
+  hook: Hook,
+  facts: KernelFacts,
+  places: TablePlaces,
+  usage: Usage,
+): HookContext {
   return {
     out: createEmitter(),
     facts,
@@ -117,6 +135,7 @@ function createContext(policy: TablePolicy, hook: Hook, facts: KernelFacts, plac
     hook,
     policy,
     ...places,
+    simulatesMarks: usage.effects && (usage.log || usage.fields.has('meta.mark') || usage.fields.has('ct.mark')),
     atomicChains: atomicChains(policy, facts),
     functions: new Map(),
     used: new Set(),
@@ -134,7 +153,7 @@ function programName(policy: TablePolicy, hook: Hook): string {
  */
 function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undefined {
   const plan = planFor(ctx, usage, shape);
-  if (plan.slots > MAX_SLOTS) throw new ChainsTooDeep(plan.slots);
+  if (plan.slots > slotsBeside(usage.answers)) throw new ChainsTooDeep(plan.slots);
   const tails = createTails(ctx);
   const copies = copiesOf(usage, shape).map((copy) => ({
     ...copy,
@@ -151,16 +170,20 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
       emitCounterBase(ctx, tails.abort);
       fits = emitBody({ ...ctx, layout, packets }, plan, tails, { instructions: limit, waiting: shape.cutAfter });
     }
-    emitTails(ctx, tails, plan.mode === 'loop');
+    emitTails(ctx, tails, plan.mode === 'loop', usage.effects);
     emitFunctions(ctx);
   });
   if (!fits) return undefined;
   const [normal, odd] = [labelOf('normal'), labelOf('odd')];
   const prologue = section(ctx, () => {
     ctx.out.emit(mov.reg(CTX, R1));
+    takeAnswers(ctx, usage.answers, tails.abort);
+    if (ctx.used.has('clock')) prepareClock(ctx);
     // Logging saves both, whether or not a rule has a use for them.
     if (usage.log) ctx.out.emit(mov.imm(ADDRESSES, 0), mov.imm(FLOW, 0));
-    if (usage.reject.length > 0) emitStaleCheck(ctx);
+    if (usage.reject.length > 0) emitStaleCheck(ctx, jumpIfNothingPending, deletePending);
+    if (usage.effects) emitStaleCheck(ctx, jumpIfNoLists, deleteList);
+    beginMarks(ctx);
     if (odd === undefined) emitPlain(ctx, usage.fields);
     else emitPrologue(ctx, usage.fields, { odd, ...(normal === undefined ? {} : { normal }) });
   });
@@ -169,12 +192,12 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
 
 /**
  * In exact mode the verifier must keep the numbers in the return slots. In a loop it gives up numbers that differ from round to
- * round, even those that belong to nobody in it: so a search for a TCP option does not go with exact mode.
+ * round, even those that belong to nobody in it: so a search for a TCP option, or a scan, does not go with exact mode.
  */
 function planFor(ctx: HookContext, usage: Usage, shape: Shape): ChainPlan {
   const plan = planChains(ctx.policy, ctx.hook, shape.loop)!;
-  const remembers = plan.slots > 0 || usage.log;
-  return usage.tcpOption && remembers ? planChains(ctx.policy, ctx.hook, true)! : plan;
+  const remembers = plan.slots > 0 || usage.log || usage.effects;
+  return usage.loops && remembers ? planChains(ctx.policy, ctx.hook, true)! : plan;
 }
 
 /** What `emit` emits, taken out of the context's code. */
@@ -185,9 +208,13 @@ function section(ctx: HookContext, emit: () => void): readonly CodeItem[] {
 }
 
 /** An entry of an earlier packet in the same sk_buff must not speak for this one. */
-function emitStaleCheck(ctx: HookContext): void {
+function emitStaleCheck(
+  ctx: HookContext,
+  jumpIfNone: (none: Label) => readonly CodeItem[],
+  remove: (skb: number, none: Label) => readonly CodeItem[],
+): void {
   const fresh = ctx.out.label('fresh');
-  ctx.out.emit(...jumpIfNothingPending(fresh), loadSkb(ctx, R7), ...deletePending(R7, fresh), at(fresh));
+  ctx.out.emit(...jumpIfNone(fresh), loadSkb(ctx, R7), ...remove(R7, fresh), at(fresh));
 }
 
 function emitFunctions(ctx: HookContext): void {

@@ -12,6 +12,7 @@ import { ODD_LENGTH_MAX, ODD_SHIFT } from './flow-word.ts';
 import { FLOW } from './layout.ts';
 import { jumpIfPayload } from './payload.ts';
 import { jumpIfInRanges } from './ranges.ts';
+import { jumpIfScan } from './scan/scan.ts';
 import { jumpIfOptionsReadable, jumpIfTcpOption } from './tcp-option.ts';
 import { jumpIfWide } from './wide.ts';
 
@@ -37,6 +38,9 @@ export function jumpIf(ctx: BodyContext, expr: Expr, sense: boolean, target: Tar
       return;
     case 'payload':
       jumpIfPayload(ctx, expr, sense, target);
+      return;
+    case 'scan':
+      jumpIfScan(ctx, expr.scan, expr.outcome, sense, target);
       return;
     case 'tcpOption':
       jumpIfTcpOption(ctx, expr.option, sense, target);

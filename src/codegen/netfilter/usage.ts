@@ -2,6 +2,8 @@
 
 import { FIELDS, type FieldName } from '../../policy/fields.ts';
 import type { Expr, PolicyRule, RejectWith, TablePolicy } from '../../policy/ir.ts';
+import { readsTransport, type Scan } from '../../policy/scan.ts';
+import { answersNeeded } from './asked.ts';
 
 export interface Usage {
   readonly fields: ReadonlySet<FieldName>;
@@ -10,21 +12,27 @@ export interface Usage {
   /** Answers of REJECT rules, in order of first use. */
   readonly reject: readonly RejectWith[];
   readonly log: boolean;
-  /** A rule looks for a TCP option, which takes a loop. */
-  readonly tcpOption: boolean;
+  readonly effects: boolean;
+  /** Numbers of the answers of the kernel that rules look at (asked.ts). */
+  readonly answers: readonly number[];
+  /** A rule looks for something in a loop: a TCP option, a scan. */
+  readonly loops: boolean;
 }
 
 /** Usage of the given chains (indexes into the policy's list). */
 export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
+  const used = [...chains];
   const fields = new Set<FieldName>();
-  const options = new Set<number>();
+  const loops = new Set<number | Scan>();
   const reject = new Set<RejectWith>();
   let log = false;
-  for (const chain of chains) {
+  let effects = false;
+  for (const chain of used) {
     for (const rule of policy.chains[chain]!.rules) {
-      collectRule(rule, fields, options);
+      collectRule(rule, fields, loops);
       if (rule.action.kind === 'reject') reject.add(rule.action.with);
       if (rule.action.kind === 'log') log = true;
+      if (rule.action.kind === 'effect') effects = true;
     }
   }
   const needs = (what: (typeof FIELDS)[FieldName]['needs']): boolean =>
@@ -34,15 +42,17 @@ export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
     transport: needs('transport'),
     reject: [...reject],
     log,
-    tcpOption: options.size > 0,
+    effects,
+    answers: answersNeeded(policy, used),
+    loops: loops.size > 0,
   };
 }
 
-function collectRule(rule: PolicyRule, fields: Set<FieldName>, options: Set<number>): void {
-  for (const condition of rule.conditions) if (condition.kind !== 'stateful') collect(condition.expr, fields, options);
+function collectRule(rule: PolicyRule, fields: Set<FieldName>, loops: Set<number | Scan>): void {
+  for (const condition of rule.conditions) if (condition.kind !== 'stateful') collect(condition.expr, fields, loops);
 }
 
-function collect(expr: Expr, fields: Set<FieldName>, options: Set<number>): void {
+function collect(expr: Expr, fields: Set<FieldName>, loops: Set<number | Scan>): void {
   switch (expr.kind) {
     case 'test':
       fields.add(expr.field);
@@ -51,19 +61,23 @@ function collect(expr: Expr, fields: Set<FieldName>, options: Set<number>): void
       // Nothing else makes the prologue find the transport header.
       if (expr.base === 'transport') fields.add('transport.length');
       return;
+    case 'scan':
+      if (expr.scan.kind !== 'u32') loops.add(expr.scan);
+      if (readsTransport(expr.scan)) fields.add('transport.length');
+      return;
     case 'tcpOption':
-      options.add(expr.option);
+      loops.add(expr.option);
       fields.add('tcp.headerLength');
       return;
     case 'tcpOptionsReadable':
       fields.add('tcp.headerLength').add('transport.length');
       return;
     case 'not':
-      collect(expr.expr, fields, options);
+      collect(expr.expr, fields, loops);
       return;
     case 'all':
     case 'any':
-      for (const part of expr.exprs) collect(part, fields, options);
+      for (const part of expr.exprs) collect(part, fields, loops);
       return;
     case 'constant':
       return;

@@ -1,5 +1,6 @@
 import type { MatchExtension } from '../contract.ts';
-import { given, without } from '../options.ts';
+import { extensionHeader, headerIs, headerLength, inHeader } from '../extension-header.ts';
+import { given, lowered, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
 import { U32_MAX } from '../values/numbers.ts';
@@ -22,5 +23,14 @@ export const ah6: MatchExtension = {
     const length = given(options, 'ahlen', 'integer');
     const idle = length !== undefined && length.value === 0n && !length.invert;
     return withoutIdleRange(idle ? without(options, 'ahlen') : options, 'ahspi');
+  },
+  lower(options) {
+    const length = given(options, 'ahlen', 'integer');
+    const tests = [
+      ...inHeader({ offset: 4, size: 4 }, given(options, 'ahspi', 'range')),
+      ...(length?.value === 0n ? [] : headerLength(4, 8, length)),
+      ...(options['ahres'] === undefined ? [] : [headerIs({ offset: 2, size: 2 }, 0)]),
+    ];
+    return lowered(extensionHeader({ header: 51, least: 12, unreadable: 'evil', whole: false, tests }));
   },
 };

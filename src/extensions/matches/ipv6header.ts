@@ -1,6 +1,11 @@
+import { require } from '../../policy/expr.ts';
+import { HEADER_BITS, type HeaderSetScan } from '../../policy/scan.ts';
 import type { MatchExtension } from '../contract.ts';
+import { always, lowered } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { headerList } from '../values/header-list.ts';
+
+const ALL_BITS = 255;
 
 /** ip6t_ipv6header. */
 export const ipv6header: MatchExtension = {
@@ -12,4 +17,13 @@ export const ipv6header: MatchExtension = {
     { name: 'header', value: headerList, syntax: 'header,...', invertible: true, mandatory: true },
     { name: 'soft', value: flag },
   ],
+  lower(options) {
+    const { members, invert } = always(options, 'header', 'set');
+    const bits = members.reduce((sum, name) => sum | HEADER_BITS[name as keyof typeof HEADER_BITS], 0);
+    const scan: HeaderSetScan =
+      options['soft'] === undefined
+        ? { kind: 'headerSet', mask: ALL_BITS, value: bits, invert }
+        : { kind: 'headerSet', mask: bits, value: invert ? 0 : bits, invert: false };
+    return lowered([require(Object.freeze({ kind: 'scan', scan, outcome: 'yes' }))]);
+  },
 };

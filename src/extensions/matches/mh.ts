@@ -1,7 +1,13 @@
+import { conditions, hotdrop, not, payload, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { given, lowered } from '../options.ts';
+import { bytesInRange, transportHeader } from '../transport.ts';
 import { mhType } from '../values/mh-type.ts';
 import { U8_MAX } from '../values/numbers.ts';
 import { withoutIdleRange } from './idle-range.ts';
+
+const HEADER = 6;
+const NO_NEXT_HEADER = { min: 59n, max: 59n };
 
 /** The mh match of ip6_tables. */
 export const mh: MatchExtension = {
@@ -12,4 +18,13 @@ export const mh: MatchExtension = {
   protocols: [135],
   options: [{ name: 'mh-type', value: mhType, syntax: 'type[:type]', invertible: true }],
   normalise: (options) => withoutIdleRange(options, 'mh-type', U8_MAX),
+  lower: (options, ctx) =>
+    lowered(
+      conditions(
+        ...transportHeader(ctx.family, HEADER),
+        // A mobility header has nothing behind it; what says otherwise is evil.
+        hotdrop(not(payload({ base: 'transport', offset: 0, bits: 8 }, [NO_NEXT_HEADER]))),
+        require(bytesInRange({ offset: 2, bits: 8 }, given(options, 'mh-type', 'range'))),
+      ),
+    ),
 };

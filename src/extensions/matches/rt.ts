@@ -1,5 +1,6 @@
 import type { MatchExtension, OptionMap } from '../contract.ts';
-import { given, refuse } from '../options.ts';
+import { extensionHeader, headerIs, headerLength, hexAddress, inHeader } from '../extension-header.ts';
+import { given, lowered, refuse } from '../options.ts';
 import { addressList } from '../values/address-list.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -28,6 +29,19 @@ export const rt: MatchExtension = {
     { name: 'rt-0-not-strict', value: flag },
   ],
   normalise: (options) => withoutIdleRange(options, 'rt-segsleft'),
+  lower(options) {
+    const type = given(options, 'rt-type', 'integer');
+    const addresses = given(options, 'rt-0-addrs', 'ranges')?.ranges.map(({ min }) => hexAddress(min));
+    const strict = options['rt-0-not-strict'] === undefined;
+    const tests = [
+      ...inHeader({ offset: 3, size: 1 }, given(options, 'rt-segsleft', 'range')),
+      ...headerLength(8, 8, given(options, 'rt-len', 'integer')),
+      ...(type === undefined ? [] : [headerIs({ offset: 2, size: 1 }, Number(type.value), type.invert)]),
+      ...(options['rt-0-res'] === undefined ? [] : [headerIs({ offset: 4, size: 4 }, 0)]),
+    ];
+    const rest = addresses === undefined ? {} : { rest: { kind: 'addresses', addresses, strict } as const };
+    return lowered(extensionHeader({ header: 43, least: 4, unreadable: 'evil', whole: true, tests, ...rest }));
+  },
   check(options, ctx) {
     const why = problem(options);
     return why === undefined ? [] : refuse('match "rt"', why, ctx.span);

@@ -1,5 +1,8 @@
+import type { HeaderTest } from '../../policy/scan.ts';
 import type { OptionUse } from '../../rules/model.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { extensionHeader, headerIs, headerTest, hexAddress } from '../extension-header.ts';
+import { given, lowered } from '../options.ts';
 import { hostMaskFull } from '../values/host-mask.ts';
 import { integer } from '../values/integer.ts';
 import { U8_MAX, U16_MAX } from '../values/numbers.ts';
@@ -28,7 +31,53 @@ export const srh: MatchExtension = {
   families: ['ipv6'],
   options: OPTIONS,
   normalise: (options) => COMPARED.reduce(withLastNumber, options),
+  lower(options) {
+    const tests = [
+      headerIs({ offset: 2, size: 1 }, TYPE),
+      ...equality(options, 'srh-next-hdr', { offset: 0, size: 1 }),
+      ...COMPARED.flatMap((field) => comparisons(options, field)),
+      ...equality(options, 'srh-tag', { offset: 6, size: 2 }),
+    ];
+    const segments = SEGMENTS.flatMap(([name, segment]) => {
+      const use = given(options, name, 'masked');
+      if (use === undefined) return [];
+      const address = hexAddress(use.value & use.mask);
+      return [{ segment, address, mask: hexAddress(use.mask), invert: use.invert }];
+    });
+    const rest = { kind: 'segments', tests: segments } as const;
+    return lowered(extensionHeader({ header: 43, least: 8, unreadable: 'no', whole: true, tests, rest }));
+  },
 };
+
+/** Of a segment routing header. */
+const TYPE = 4;
+/** Where the compared bytes stand. */
+const PLACES = { 'hdr-len': 1, 'segs-left': 3, 'last-entry': 4 } as const;
+const SEGMENTS = [
+  ['srh-psid', 'previous'],
+  ['srh-nsid', 'next'],
+  ['srh-lsid', 'last'],
+] as const;
+
+function equality(options: OptionMap, name: string, place: Pick<HeaderTest, 'offset' | 'size'>): readonly HeaderTest[] {
+  const use = given(options, name, 'integer');
+  return use === undefined ? [] : [headerIs(place, Number(use.value), use.invert)];
+}
+
+function comparisons(options: OptionMap, field: (typeof COMPARED)[number]): readonly HeaderTest[] {
+  const place = { offset: PLACES[field], size: 1 } as const;
+  return HOW.flatMap((how) => {
+    const use = given(options, `srh-${field}-${how}`, 'integer');
+    if (use === undefined) return [];
+    const { value, invert } = use;
+    const range = {
+      eq: { min: value, max: value },
+      gt: { min: value + 1n, max: U8_MAX },
+      lt: { min: 0n, max: value - 1n },
+    };
+    return [headerTest(place, [range[how]], invert)];
+  });
+}
 
 function withLastNumber(options: OptionMap, field: (typeof COMPARED)[number]): OptionMap {
   const uses = HOW.flatMap((how) => {

@@ -1,0 +1,26 @@
+import type { PacketView } from './packet-view.ts';
+import type { Scan, ScanOutcome } from './scan.ts';
+import { scanDccpOption } from './scan-dccp-option.ts';
+import { scanExtensionHeader } from './scan-extension.ts';
+import { scanHeaderSet } from './scan-header-set.ts';
+import { scanSctpChunks } from './scan-sctp-chunks.ts';
+import { scanTcpMss } from './scan-tcp-mss.ts';
+import { scanU32 } from './scan-u32.ts';
+
+/** What a scan finds in a packet. */
+export function runScan(scan: Scan, packet: PacketView): ScanOutcome {
+  switch (scan.kind) {
+    case 'extensionHeader':
+      return scanExtensionHeader(scan, packet.bytes);
+    case 'headerSet':
+      return scanHeaderSet(scan, packet.bytes);
+    case 'u32':
+      return scanU32(scan, packet.bytes);
+    case 'tcpMss':
+      return scanTcpMss(scan, packet);
+    case 'dccpOption':
+      return scanDccpOption(scan, packet);
+    case 'sctpChunks':
+      return scanSctpChunks(scan, packet);
+  }
+}

@@ -1,0 +1,35 @@
+/** Packets for the scans of a rule, made whole: field values cannot say what a scan walks through. */
+
+import type { Family } from '../../src/packet/netfilter.ts';
+import type { Expr, PolicyRule } from '../../src/policy/ir.ts';
+import type { Scan } from '../../src/policy/scan.ts';
+import { extensionPackets, headerSetPackets } from './extension-packets.ts';
+
+/** For each different scan of the rule, packets that look at it from all sides. */
+export function scanPackets(family: Family, rule: PolicyRule): readonly Uint8Array[] {
+  const scans = rule.conditions.flatMap((condition) => (condition.kind === 'stateful' ? [] : scansOf(condition.expr)));
+  return [...new Set(scans)].flatMap((scan) => packetsOf(family, scan));
+}
+
+function scansOf(expr: Expr): readonly Scan[] {
+  switch (expr.kind) {
+    case 'scan':
+      return [expr.scan];
+    case 'not':
+      return scansOf(expr.expr);
+    case 'all':
+    case 'any':
+      return expr.exprs.flatMap(scansOf);
+    default:
+      return [];
+  }
+}
+
+function packetsOf(_family: Family, scan: Scan): readonly Uint8Array[] {
+  switch (scan.kind) {
+    case 'extensionHeader':
+      return extensionPackets(scan);
+    case 'headerSet':
+      return headerSetPackets();
+  }
+}
