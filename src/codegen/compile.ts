@@ -6,8 +6,10 @@ import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
 import { FAMILIES, type Hook, TABLE_HOOKS, type TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
 import { type CompiledGeneration, type CompiledHook, type CounterBase, MAP_NAMES } from './compiled.ts';
+import { ASKED_MAP } from './netfilter/asked.ts';
 import { MissingMember } from './netfilter/context.ts';
 import { COUNTER_BYTES } from './netfilter/counters.ts';
+import { effectBaseMap, FIRST_EFFECT, MOST_EFFECTS } from './netfilter/effects.ts';
 import { ChainsTooDeep, compileHook, type HookProgram, type Shape, type TablePlaces } from './netfilter/hook.ts';
 import { MAX_SLOTS } from './netfilter/layout.ts';
 import { LOG_MAP } from './netfilter/log.ts';
@@ -41,6 +43,7 @@ export function compileGeneration({ policies, facts, shape }: CompileInput): Com
   const counterStride = Math.max(CACHE_LINE, Math.ceil((total * COUNTER_BYTES) / CACHE_LINE) * CACHE_LINE);
   const states = placeStates(policies, facts);
   const logs = placeLogs(policies);
+  const effects = placeEffects(policies);
 
   const hooks: CompiledHook[] = [];
   const diagnostics: Diagnostic[] = [];
@@ -51,6 +54,7 @@ export function compileGeneration({ policies, facts, shape }: CompileInput): Com
       counterStride,
       stateOffsets: states.offsets[index]!,
       logOffsets: logs.offsets[index]!,
+      effectOffset: effects.offsets[index]!,
     };
     for (const hook of TABLE_HOOKS[policy.table].hooks) {
       const result = compileOne(policy, hook, facts, places, shape);
@@ -65,7 +69,9 @@ export function compileGeneration({ policies, facts, shape }: CompileInput): Com
   const maps: MapSpec[] = [
     { name: MAP_NAMES.counters, ...ONE_ELEMENT, valueSize: counterStride * facts.possibleCpus },
     ...(states.initial.length === 0 ? [] : [valueMap(MAP_NAMES.states, states.initial)]),
+    ...(effects.total === 0 ? [] : [effectBaseMap(0)]),
     ...(logs.initial.length === 0 ? [] : [valueMap(MAP_NAMES.logs, logs.initial)]),
+    ...(hooks.some((hook) => hook.answers.length > 0) ? [ASKED_MAP] : []),
   ];
   return {
     generation: Object.freeze({
@@ -96,6 +102,18 @@ function placeCounters(policies: readonly TablePolicy[]): readonly CounterBase[]
     first += counters;
     return base;
   });
+}
+
+/** Numbers of the tables' first effects. */
+function placeEffects(policies: readonly TablePolicy[]): { readonly offsets: readonly number[]; readonly total: number } {
+  let total = 0;
+  const offsets = policies.map((policy) => {
+    const first = FIRST_EFFECT + total;
+    total += policy.effects?.length ?? 0;
+    return first;
+  });
+  if (total > MOST_EFFECTS) throw new RangeError(`${total} effects in one generation`);
+  return { offsets, total };
 }
 
 interface Placed<T> {

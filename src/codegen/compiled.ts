@@ -4,6 +4,7 @@
 
 import type { MapSpec, ProgramSpec } from '../bpf/program.ts';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
+import type { Effect } from '../policy/effect.ts';
 import type { RejectWith } from '../policy/ir.ts';
 
 /** Names of maps that generated programs refer to. `events` and `pending` outlive generations, the rest belong to one. */
@@ -14,12 +15,20 @@ export const MAP_NAMES = {
   states: 'bf_states',
   /** ARRAY, 1 element: what LOG and NFLOG rules put in front of their events. */
   logs: 'bf_logs',
+  /** LRU_HASH, key: address of the sk_buff, value: the kernel's answers (asked.ts). */
+  asked: 'bf_asked',
   /** RINGBUF: log events. */
   events: 'bf_events',
   /** HASH, key: address of the sk_buff, value: u32 reject class + 1; packets on their way to the REJECT bridge. */
   pending: 'bf_pending',
   /** ARRAY, 1 element: u64 number of entries in `pending`, so that nobody looks there for nothing. */
   pendingCount: 'bf_pending_n',
+  /** HASH, key: address of the sk_buff, value: effects that the kernel has to carry out for the packet (netfilter/effects.ts). */
+  effects: 'bf_effects',
+  /** ARRAY, 1 element: u64 number of entries in `effects`. */
+  effectCount: 'bf_effects_n',
+  /** ARRAY, 1 element: u64, what the numbers of this generation's effects begin with. */
+  effectBase: 'bf_effect_base',
 } as const;
 
 export interface CompiledHook {
@@ -29,6 +38,18 @@ export interface CompiledHook {
   readonly program: ProgramSpec;
   /** Reject classes that this program can ask the bridge for. */
   readonly reject: readonly RejectWith[];
+  /** Effects that its packets can meet; empty: none. */
+  readonly effects: readonly HookEffect[];
+  /** The most entries that a packet's list can have. */
+  readonly listLength: number;
+  /** Numbers of the table's questions that must be asked before this program runs; without them it drops. */
+  readonly answers: readonly number[];
+}
+
+/** An effect as the programs number it: FIRST_EFFECT + its place among all effects of the generation. */
+export interface HookEffect {
+  readonly number: number;
+  readonly effect: Effect;
 }
 
 /** Where the counters of one table begin in the generation's counter map. */

@@ -20,7 +20,10 @@ export async function run(invocation: Invocation): Promise<number> {
   // Only now: a faulty rule set is reported on every machine, whatever its kernel can do.
   const { explainingFailure, requiredKernelFacts } = await import('../firewall/requirements.ts');
   const facts = requiredKernelFacts();
-  const planOptions = { counters: options['counters'] === true, strict: options['strict'] === true };
+  const { readObjects } = await import('../firewall/objects.ts');
+  const { withSession } = await import('../firewall/session.ts');
+  const objects = withSession(netnsOf(options), () => readObjects(rulesets));
+  const planOptions = { counters: options['counters'] === true, strict: options['strict'] === true, objects };
   const results = rulesets.map((ruleset) => planFamily(ruleset, facts, planOptions));
   const diagnostics = results.flatMap((result) => result.diagnostics);
   report(diagnostics, output);

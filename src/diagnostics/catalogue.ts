@@ -26,6 +26,7 @@ export const CATALOGUE = {
     severity: 'warning',
     text: "table %table% stays with the kernel's iptables: %why%",
   },
+  'no-such-set': { severity: 'error', text: 'there is no set "%name%"', help: 'make it with ipset before the rules are applied' },
   'bad-combination': { severity: 'error', text: '%what%: %why%' },
   'wrong-table': { severity: 'error', text: '%what% may not be used in table %table%, only in: %allowed%' },
   'wrong-hook': {

@@ -8,8 +8,11 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
-import type { Action, Condition, LogSpec, StateObject } from '../policy/ir.ts';
+import type { Effect, MarkChange } from '../policy/effect.ts';
+import type { Action, Condition, Expr, LogSpec, StateObject } from '../policy/ir.ts';
+import type { Question } from '../policy/question.ts';
 import type { IpPart, OptionUse, OptionValue } from '../rules/model.ts';
+import type { KernelObjects } from './objects.ts';
 
 /** How the text of an option becomes an OptionValue and back. Each value type is one file in `extensions/values/`. */
 export interface ValueType {
@@ -122,6 +125,24 @@ export interface MatchExtension extends ExtensionBase {
 export interface TargetExtension extends ExtensionBase {
   readonly kind: 'target';
   readonly lower?: (options: OptionMap, ctx: LowerContext) => Lowered<Action>;
+  /** For targets that the kernel carries out for a program (policy/effect.ts), instead of `lower`. */
+  readonly effect?: EffectTraits | ((options: OptionMap, ctx: LowerContext) => EffectTraits);
+}
+
+/** What has to be known of a target to let the kernel carry it out behind a program. */
+export interface EffectTraits {
+  /** As in Effect. */
+  readonly terminal?: true;
+  readonly change?: MarkChange;
+  readonly writes?: readonly string[];
+  /** The kernel wants `-p` in its rule. */
+  readonly needsProtocol?: true;
+  /** The kernel wants a `tcp` match for SYN in its rule. */
+  readonly needsSyn?: true;
+  /** Loading the rule makes the kernel track connections. */
+  readonly conntrack?: boolean;
+  /** It cannot be carried out exactly: completes "cannot be run exactly in table T: ...". */
+  readonly refused?: string;
 }
 
 /** `why` completes "cannot be run exactly in table T: ...". */
@@ -133,4 +154,10 @@ export interface LowerContext extends RuleContext {
   /** Registers a state object for this rule and returns its index. */
   addState(state: StateObject): number;
   addLog(log: LogSpec): number;
+  /** Registers an effect; equal ones share a number. */
+  addEffect(effect: Effect): number;
+  /** Has the kernel asked before the table runs; true: it said yes. Undefined when the table has as many questions as it can. */
+  ask(question: Question): Expr | undefined;
+  /** What the machine has that rules name; absent where no machine was asked. */
+  readonly objects?: KernelObjects;
 }

@@ -11,6 +11,7 @@
 import { acceptProgram, guardProgram, stubProgram } from '../codegen/netfilter/stub.ts';
 import { loadProgram, setProgramSlot } from '../kernel/program.ts';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
+import { addAsks } from './asks.ts';
 import { attachAndPin } from './attach.ts';
 import { addBridges } from './bridge.ts';
 import { buildGeneration, type LoadedGeneration } from './build.ts';
@@ -95,6 +96,7 @@ function install(
     const loaded = buildGeneration({ layout, maps, plans, previous });
     try {
       prepareHooks(layout, maps, loaded, previous);
+      addAsks(layout, loaded.state.generation, plans);
       addConntrack(needsOf(loaded.state).conntrack);
       const putBack = changeKernelTables(layout, loaded.state.generation, plans);
       try {

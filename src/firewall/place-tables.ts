@@ -7,6 +7,7 @@ import type { KernelFacts } from '../bpf/facts.ts';
 import { compileGeneration } from '../codegen/compile.ts';
 import type { CompiledGeneration } from '../codegen/compiled.ts';
 import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
+import type { KernelObjects } from '../extensions/objects.ts';
 import { lowerTable } from '../lowering/lower-table.ts';
 import type { TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
@@ -27,16 +28,22 @@ export type Placing =
   | { readonly ok: true; readonly placed: PlacedTables }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
+export interface PlacingOptions {
+  readonly strict?: boolean;
+  readonly objects?: KernelObjects;
+}
+
 /**
  * Lowers and compiles what can be. `strict`: a table that cannot is an error. Other errors are those of the kernel the
  * facts describe (kernel-lacks-member).
  */
-export function placeTables(ruleset: Ruleset, facts: KernelFacts, strict: boolean): Placing {
+export function placeTables(ruleset: Ruleset, facts: KernelFacts, options: PlacingOptions = {}): Placing {
+  const strict = options.strict === true;
   const policies = new Map<TableName, TablePolicy>();
   const reasons: Diagnostic[] = [];
   for (const table of ruleset.tables) {
     if (isKernelTable(table.name)) continue;
-    const lowered = lowerTable(table, ruleset.family);
+    const lowered = lowerTable(table, ruleset.family, options.objects);
     reasons.push(...lowered.diagnostics.map((item) => (strict ? item : staysWithKernel(table.name, item))));
     if (lowered.policy !== undefined) policies.set(table.name, lowered.policy);
   }

@@ -6,10 +6,13 @@ import type { KernelFacts } from '../bpf/facts.ts';
 import { slotCount } from '../bpf/program.ts';
 import type { CompiledGeneration } from '../codegen/compiled.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { KernelObjects } from '../extensions/objects.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
+import type { Question } from '../policy/question.ts';
 import type { Ruleset } from '../rules/model.ts';
+import { missingSets } from './mentions.ts';
 import { type PlacedTables, placeTables } from './place-tables.ts';
 import { type ChainPlacement, chainsThatReject, placements } from './placement.ts';
 import { withoutCounters } from './ruleset-counters.ts';
@@ -22,8 +25,16 @@ export interface FamilyPlan {
   readonly placements: readonly ChainPlacement[];
   readonly compiled: CompiledGeneration;
   readonly kernelTables: readonly KernelTable[];
+  /** What the kernel has to be asked in front of the programs, for each table that asks. */
+  readonly questions: readonly PlannedQuestions[];
   /** The plan's state, except for the generation that will make it. */
   readonly state: Omit<FamilyState, 'madeBy'>;
+}
+
+/** The questions of one table; a hook's program names them by number. */
+export interface PlannedQuestions {
+  readonly table: TableName;
+  readonly questions: readonly Question[];
 }
 
 /** A table for the system's iptables-restore. */
@@ -44,12 +55,16 @@ export interface PlanOptions {
   readonly counters: boolean;
   /** A table that cannot run as programs is an error, instead of staying with the kernel (nat always does). */
   readonly strict?: boolean;
+  /** What the machine has of what the rules name; absent where no machine was asked. */
+  readonly objects?: KernelObjects;
 }
 
 /** Lowers and compiles the tables of one family. Warnings name the rules that keep a table with the kernel. */
 export function planFamily(source: Ruleset, facts: KernelFacts, options: PlanOptions): PlanResult {
   const ruleset = options.counters ? source : withoutCounters(source);
-  const result = placeTables(ruleset, facts, options.strict === true);
+  const missing = options.objects === undefined ? [] : missingSets(ruleset, options.objects);
+  if (missing.length > 0) return { diagnostics: missing };
+  const result = placeTables(ruleset, facts, options);
   if (!result.ok) return { diagnostics: result.diagnostics };
   return { plan: assemble(ruleset, result.placed, facts), diagnostics: result.placed.reasons };
 }
@@ -72,6 +87,7 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts): F
     placements: placements(ruleset, kernel),
     compiled,
     kernelTables,
+    questions: policies.flatMap(({ table, questions }) => (questions === undefined ? [] : [{ table, questions }])),
     state: {
       text: printRuleset(ruleset, { counters: true }),
       tables: ruleset.tables.map((table): TableState => {

@@ -8,6 +8,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { waitForGracePeriod } from '../kernel/grace-period.ts';
 import { openPinnedLink } from '../kernel/object.ts';
+import { keepAsks } from './asks.ts';
 import { keepBridges } from './bridge.ts';
 import { keepConntrack } from './conntrack.ts';
 import { applyUndo, dropKernelTables } from './kernel-placed.ts';
@@ -32,6 +33,7 @@ export function tidy(layout: Layout, maps: PersistentMaps, state: GenerationStat
   // A packet that entered its hook before the switch may still be on its way through the old generation.
   waitForGracePeriod();
   keepBridges(layout, needs.rejecting);
+  keepAsks(state);
   removeLinks(layout.stubs, (point) => !includesPoint(needs.points, point));
   const guards = pointsPinned(layout.guards).filter((point) => !includesPoint(needs.rejecting, point));
   if (guards.length > 0) {
@@ -96,6 +98,7 @@ export function undoKernelTables(layout: Layout, inForce: number): void {
 export function removeEverything(layout: Layout): void {
   if (pointsPinned(layout.stubs).length > 0) waitForGracePeriod();
   keepBridges(layout, []);
+  keepAsks(undefined);
   removeLinks(layout.stubs, () => true);
   if (pointsPinned(layout.guards).length > 0) waitForGracePeriod();
   removeLinks(layout.guards, () => true);

@@ -69,12 +69,17 @@ function encodeValue(kind: AttributeKind, value: number | bigint | string | Uint
 
 /** The attributes of `bytes` by number; the last of a kind wins. */
 export function parseAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
-  const found = new Map<number, Uint8Array>();
+  return new Map(listAttributes(bytes));
+}
+
+/** The attributes of `bytes` with their numbers, in order. */
+export function listAttributes(bytes: Uint8Array): [number, Uint8Array][] {
+  const found: [number, Uint8Array][] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at + HEADER <= bytes.length; ) {
     const length = view.getUint16(at, true);
     if (length < HEADER) break;
-    found.set(view.getUint16(at + 2, true) & 0x3fff, bytes.subarray(at + HEADER, at + length));
+    found.push([view.getUint16(at + 2, true) & 0x3fff, bytes.subarray(at + HEADER, at + length)]);
     at += padded(length);
   }
   return found;

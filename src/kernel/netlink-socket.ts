@@ -90,16 +90,34 @@ export function nftTransaction(commands: readonly NftCommand[]): void {
 
 /** All objects of a kind (`message`: NFT_MSG_GET*) in one family: the attributes of each. */
 export function nftDump(message: number, family: number, body?: Uint8Array): ReadonlyMap<number, Uint8Array>[] {
+  const request = { subsystem: NFTABLES, message, flags: NLM_F.DUMP, family, what: 'listing nftables objects' };
+  return nfnetlinkAnswers({ ...request, ...(body === undefined ? {} : { body }) }).map(parseAttributes);
+}
+
+export interface NfnetlinkRequest {
+  /** NFNL_SUBSYS_* */
+  readonly subsystem: number;
+  readonly message: number;
+  /** NLM_F_DUMP for a list, else NLM_F_ACK: one of them ends the answers. */
+  readonly flags: number;
+  readonly family: number;
+  readonly body?: Uint8Array;
+  /** What it does, for errors. */
+  readonly what: string;
+}
+
+/** Asks a subsystem of nfnetlink; the attributes of every message of its answer. @throws SyscallError */
+export function nfnetlinkAnswers({ subsystem, message, flags, family, body, what }: NfnetlinkRequest): Uint8Array[] {
   return withSocket((socket) => {
-    const flags = NLM_F.DUMP;
-    send(socket, nfnetlinkMessage({ type: (NFTABLES << 8) | message, flags, sequence: 1, family }, body));
-    const found: ReadonlyMap<number, Uint8Array>[] = [];
+    send(socket, nfnetlinkMessage({ type: (subsystem << 8) | message, flags, sequence: 1, family }, body));
+    const found: Uint8Array[] = [];
     for (;;) {
       for (const answer of receive(socket, false) ?? []) {
         if (answer.type === NLMSG.DONE) return found;
         const error = errorOf(answer);
-        if (error === undefined) found.push(parseAttributes(answer.payload.slice(NFGENMSG_BYTES)));
-        else if (error.errno !== 0) throw new SyscallError('listing nftables objects', error.errno, error.text);
+        if (error === undefined) found.push(answer.payload.slice(NFGENMSG_BYTES));
+        else if (error.errno !== 0) throw new SyscallError(what, error.errno, error.text);
+        else return found;
       }
     }
   });

@@ -147,12 +147,13 @@ export function readNftState(family: Family): NftState {
   return { conntrack, bridge: { hooks, classes: names.includes(ANSWERS) ? countRules(family, ANSWERS) : 0 } };
 }
 
-interface ChainInfo {
+export interface ChainInfo {
   readonly name: string;
   readonly base: { readonly hook: Hook; readonly priority: number } | undefined;
 }
 
-function ourChains(family: Family): ChainInfo[] {
+/** The chains of our table in a family. */
+export function ourChains(family: Family): ChainInfo[] {
   return nftDump(NFT_MSG.GETCHAIN, NFPROTO[family]).flatMap((chain) => {
     if (attributeText(chain.get(NFTA_CHAIN.TABLE[0])) !== NFT_TABLE) return [];
     const place = chain.get(NFTA_CHAIN.HOOK[0]);
@@ -178,6 +179,7 @@ function countRules(family: Family, chain: string): number {
   return nftDump(NFT_MSG.GETRULE, NFPROTO[family], body).length;
 }
 
-function removeEmptyTable(family: Family): void {
+/** Removes our table if it has no chains left. */
+export function removeEmptyTable(family: Family): void {
   if (ourChains(family).length === 0) nftTransaction([destroyTable(family, NFT_TABLE)]);
 }

@@ -28,8 +28,10 @@ export const NFTA_RULE = {
   TABLE: [1, 'string'],
   CHAIN: [2, 'string'],
   EXPRESSIONS: [4, 'nested'],
+  COMPAT: [5, 'nested'],
   USERDATA: [7, 'bytes'],
 } as const satisfies AttributeTable;
+const NFTA_RULE_COMPAT = { PROTO: [1, 'be32'], FLAGS: [2, 'be32'] } as const satisfies AttributeTable;
 const NFTA_LIST = { ELEM: [1, 'nested'] } as const satisfies AttributeTable;
 const NFTA_EXPR = { NAME: [1, 'string'], DATA: [2, 'nested'] } as const satisfies AttributeTable;
 const NFTA_DATA = { VALUE: [1, 'bytes'], VERDICT: [2, 'nested'] } as const satisfies AttributeTable;
@@ -113,12 +115,12 @@ export function destroyChain(family: Family, table: string, name: string): NftCo
 /** One expression of a rule. */
 export type NftExpression = Uint8Array;
 
-/** Appends a rule. `comment` is what `nft list` shows. */
+/** Appends a rule. `comment` is what `nft list` shows; `protocol` is what matches that want one are told (it is not tested). */
 export function newRule(
   family: Family,
   place: { readonly table: string; readonly chain: string },
   expressions: readonly NftExpression[],
-  about: { readonly comment: string; readonly needs: string },
+  about: { readonly comment: string; readonly needs: string; readonly protocol?: number },
 ): NftCommand {
   return {
     message: NFT_MSG.NEWRULE,
@@ -128,6 +130,9 @@ export function newRule(
       TABLE: place.table,
       CHAIN: place.chain,
       EXPRESSIONS: Buffer.concat(expressions.map((ELEM) => attributes(NFTA_LIST, { ELEM }))),
+      ...(about.protocol === undefined
+        ? {}
+        : { COMPAT: attributes(NFTA_RULE_COMPAT, { PROTO: about.protocol, FLAGS: 0 }) }),
       USERDATA: commentData(about.comment),
     }),
     what: `adding a rule to nftables chain ${place.table} ${place.chain}`,
@@ -192,13 +197,18 @@ export function matchOpenProgram(fd: number): NftExpression {
   return matchProgram(XT_BPF_MODE.FD, fd, new Uint8Array(0));
 }
 
+/** xtables' `-m name`, through nft_compat; `info` is the match's structure as its revision has it, a multiple of 8 bytes. */
+export function matchExtension(name: string, revision: number, info: Uint8Array): NftExpression {
+  return expression('match', attributes(NFTA_MATCH, { NAME: name, REV: revision, INFO: info }));
+}
+
 function matchProgram(mode: number, fd: number, path: Uint8Array): NftExpression {
   // struct xt_bpf_info_v1: u16 mode, u16 instructions, s32 fd, path[512], and a pointer of the kernel's own
   const info = new Uint8Array(8 + XT_BPF_PATH_MAX + 8);
   info[0] = mode;
   new DataView(info.buffer).setInt32(4, fd, true);
   info.set(path, 8);
-  return expression('match', attributes(NFTA_MATCH, { NAME: 'bpf', REV: 1, INFO: info }));
+  return matchExtension('bpf', 1, info);
 }
 
 /** What the kernel answers with: an ICMP (or ICMPv6) destination-unreachable code, or a TCP reset. */

@@ -7,13 +7,18 @@
 
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { LowerContext } from '../extensions/contract.ts';
+import type { KernelObjects } from '../extensions/objects.ts';
 import { findMatch } from '../extensions/registry.ts';
 import type { Family, Hook } from '../packet/netfilter.ts';
 import { isHook } from '../packet/netfilter.ts';
+import type { Effect } from '../policy/effect.ts';
 import { FALSE, require } from '../policy/expr.ts';
 import type { LogSpec, PolicyChain, PolicyRule, StateObject, TablePolicy } from '../policy/ir.ts';
+import { addQuestion, answeredYes, type Question } from '../policy/question.ts';
 import { chainGraph } from '../rules/chain-graph.ts';
 import type { Rule, Table } from '../rules/model.ts';
+import { effectTrouble } from './effect-trouble.ts';
+import { addEffect } from './lower-effect.ts';
 import { lowerRule } from './lower-rule.ts';
 
 export interface LoweredTable {
@@ -23,18 +28,21 @@ export interface LoweredTable {
 }
 
 /**
- * Lowers a table. Errors: a match or target that is unknown or cannot be run exactly here.
+ * Lowers a table. `objects`: what the machine has of what rules name. Errors: a match or target that is unknown or cannot be run exactly here.
  *
  * What the kernel refuses as a table (jumps in a circle, a jump to nowhere, an extension in the wrong place) is reported
  * when rules are read; a table with a circle or a missing chain is a programming error here, a RangeError.
  */
-export function lowerTable(table: Table, family: Family): LoweredTable {
+export function lowerTable(table: Table, family: Family, objects?: KernelObjects): LoweredTable {
   const graph = chainGraph(table, family);
   if (graph.circles.length > 0) throw new RangeError(`table ${table.name}: jumps run in a circle`);
   const chainNumbers = new Map(table.chains.map((chain, at) => [chain.name, at]));
   const diagnostics: Diagnostic[] = [];
   const states: StateObject[] = [];
   const logs: LogSpec[] = [];
+  const effects: Effect[] = [];
+  let tracked = false;
+  const questions: Question[] = [];
   let counters = 0;
 
   const chains = table.chains.map((chain, chainAt): PolicyChain => {
@@ -49,9 +57,17 @@ export function lowerTable(table: Table, family: Family): LoweredTable {
         // What a dead rule asks for is checked, but nothing is kept.
         addState: (state) => (dead ? 0 : states.push(state) - 1),
         addLog: (log) => (dead ? 0 : logs.push(log) - 1),
+        addEffect: (effect) => (dead ? 0 : addEffect(effects, effect)),
+        // Those of dead rules, too: the kernel holds on to what rules name.
+        ask(question) {
+          const number = addQuestion(questions, question);
+          return number === undefined ? undefined : answeredYes(number);
+        },
+        ...(objects === undefined ? {} : { objects }),
       };
       const lowered = lowerRule(rule, chainNumbers, context);
       diagnostics.push(...lowered.diagnostics);
+      tracked ||= lowered.conntrack;
       return Object.freeze({
         conditions: dead ? NEVER : lowered.conditions,
         action: dead ? CONTINUE : lowered.action,
@@ -75,10 +91,13 @@ export function lowerTable(table: Table, family: Family): LoweredTable {
     chains: Object.freeze(chains),
     states: Object.freeze(states),
     logs: Object.freeze(logs),
+    ...(questions.length === 0 ? {} : { questions: Object.freeze(questions) }),
     counters,
-    conntrack: table.chains.some((chain) => chain.rules.some((rule) => tracksConnections(rule, family))),
+    ...(effects.length === 0 ? {} : { effects: Object.freeze(effects) }),
+    conntrack: tracked || table.chains.some((chain) => chain.rules.some((rule) => tracksConnections(rule, family))),
   });
-  return { policy, diagnostics: Object.freeze(diagnostics) };
+  const trouble = effectTrouble(policy);
+  return trouble.length > 0 ? { diagnostics: [...diagnostics, ...trouble] } : { policy, diagnostics: Object.freeze(diagnostics) };
 }
 
 function tracksConnections(rule: Rule, family: Family): boolean {

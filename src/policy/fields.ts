@@ -6,6 +6,9 @@
  * Awkward header states are fields too: `transport.length` is how many bytes can be read from the transport header on,
  * so "truncated: drop" and "later fragment: no match" are ordinary tests.
  */
+
+import { ENVIRONMENT_FIELDS } from './environment-fields.ts';
+
 export interface FieldSpec {
   readonly bits: 1 | 8 | 16 | 32 | 48 | 64 | 128;
   readonly family?: 'ipv4' | 'ipv6';
@@ -15,6 +18,7 @@ export interface FieldSpec {
 }
 
 export const FIELDS = {
+  ...ENVIRONMENT_FIELDS,
   // skb and hook
   'meta.length': { bits: 32, needs: 'nothing', doc: 'skb->len: L3 length of the packet or aggregate' },
   'meta.mark': { bits: 32, needs: 'nothing', doc: 'skb->mark' },
@@ -119,6 +123,16 @@ export const FIELDS = {
   },
   'socket.uid': { bits: 32, needs: 'socket', doc: 'file->f_cred->fsuid, when socket.state is 2' },
   'socket.gid': { bits: 32, needs: 'socket', doc: 'file->f_cred->fsgid, when socket.state is 2' },
+  // What the kernel was asked just before (question.ts): answer n is bit n % 64 of word n / 64
+  'asked.0': { bits: 64, needs: 'nothing', doc: "the kernel's answers 0 to 63 about this packet, one bit each" },
+  'asked.1': { bits: 64, needs: 'nothing', doc: 'answers 64 to 127' },
+  'asked.2': { bits: 64, needs: 'nothing', doc: 'answers 128 to 191' },
+  'asked.3': { bits: 64, needs: 'nothing', doc: 'answers 192 to 255' },
+  'socket.own': {
+    bits: 1,
+    needs: 'socket',
+    doc: '1 if the packet has a socket of any kind of this network namespace (skb->sk, xt_recent)',
+  },
   // Routing
   'route.dstType': {
     bits: 8,

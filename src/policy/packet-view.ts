@@ -7,10 +7,11 @@
 
 import { deviceNameValue } from '../packet/device.ts';
 import type { Family } from '../packet/netfilter.ts';
+import { type ConntrackExtrasView, ENVIRONMENT_READERS, type EnvironmentView } from './environment-view.ts';
 import type { FieldName } from './fields.ts';
 import { walkIpv6 } from './ipv6-walk.ts';
 
-export interface PacketView {
+export interface PacketView extends EnvironmentView {
   readonly family: Family;
   /** The packet from the network header on; these are the bytes that can be read. */
   readonly bytes: Uint8Array;
@@ -32,8 +33,12 @@ export interface PacketView {
   readonly ct?: ConntrackView;
   /** skb_to_full_sk(skb) of this network namespace with an inode; absent: none. */
   readonly socket?: SocketView;
+  /** skb->sk is a socket of this network namespace, of whatever kind; absent: as `socket` says. */
+  readonly ownSocket?: boolean;
   /** RTN_* of the destination; 0 without a route. */
   readonly routeDstType: number;
+  /** The kernel's answers to the table's questions (question.ts), answer n in bit n. Absent: all no. */
+  readonly answers?: bigint;
   /** Kernel time in jiffies. */
   readonly now: bigint;
   /** The next random number, an unsigned 32-bit integer (get_random_u32). */
@@ -43,9 +48,11 @@ export interface PacketView {
 export interface DeviceView {
   readonly name: string;
   readonly ifindex: number;
+  /** Absent: 0. */
+  readonly group?: number;
 }
 
-export interface ConntrackView {
+export interface ConntrackView extends ConntrackExtrasView {
   /** IPS_* bits. */
   readonly status: number;
   readonly mark: number;
@@ -115,6 +122,7 @@ export function readField(view: PacketView, field: FieldName): bigint {
 }
 
 const readers: Record<FieldName, (view: PacketView) => number | bigint> = {
+  ...ENVIRONMENT_READERS,
   'meta.length': (v) => v.skbLength,
   'meta.mark': (v) => v.mark >>> 0,
   'meta.pkttype': (v) => v.pkttype,
@@ -156,11 +164,20 @@ const readers: Record<FieldName, (view: PacketView) => number | bigint> = {
   'ct.orig.dport': (v) => v.ct?.original.dport ?? 0,
   'ct.repl.sport': (v) => v.ct?.reply.sport ?? 0,
   'ct.repl.dport': (v) => v.ct?.reply.dport ?? 0,
+  'socket.own': (v) => ((v.ownSocket ?? v.socket !== undefined) ? 1 : 0),
   'socket.state': (v) => (v.socket === undefined ? 0 : v.socket.file === undefined ? 1 : 2),
   'socket.uid': (v) => v.socket?.file?.uid ?? 0,
   'socket.gid': (v) => v.socket?.file?.gid ?? 0,
+  'asked.0': (v) => answerWord(v, 0),
+  'asked.1': (v) => answerWord(v, 1),
+  'asked.2': (v) => answerWord(v, 2),
+  'asked.3': (v) => answerWord(v, 3),
   'route.dstType': (v) => v.routeDstType,
 };
+
+function answerWord(view: PacketView, word: number): bigint {
+  return BigInt.asUintN(64, (view.answers ?? 0n) >> BigInt(word * 64));
+}
 
 function byte(view: PacketView, at: number): number {
   return view.bytes[at] ?? 0;

@@ -2,6 +2,7 @@
 import { formatDiagnostic } from '../../src/diagnostics/diagnostic.ts';
 import { flush } from '../../src/firewall/flush.ts';
 import { applyPlans } from '../../src/firewall/install.ts';
+import { readObjects } from '../../src/firewall/objects.ts';
 import { hasErrors, planFamily } from '../../src/firewall/plan.ts';
 import { readRuleset } from '../../src/firewall/read.ts';
 import { withExclusiveSession, withSession } from '../../src/firewall/session.ts';
@@ -19,10 +20,14 @@ export const bpfilterFirewall: FirewallKind = {
   open: (namespace) => ({
     apply(sets) {
       const facts = readKernelFacts();
-      const plans = (Object.entries(sets) as [Family, string][]).map(([family, text]) => {
+      const rulesets = (Object.entries(sets) as [Family, string][]).map(([family, text]) => {
         const { ruleset, diagnostics } = parseRuleset({ name: `rules.${family}`, text }, family);
         if (ruleset === undefined) throw new Error(diagnostics.map(formatDiagnostic).join('\n'));
-        const planned = planFamily(ruleset, facts, { counters: false });
+        return ruleset;
+      });
+      const objects = withSession(namespace, () => readObjects(rulesets));
+      const plans = rulesets.map((ruleset) => {
+        const planned = planFamily(ruleset, facts, { counters: false, objects });
         if (planned.plan === undefined || hasErrors(planned.diagnostics)) {
           throw new Error(planned.diagnostics.map(formatDiagnostic).join('\n'));
         }

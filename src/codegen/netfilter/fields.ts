@@ -3,9 +3,10 @@
  * r0..r5. Fields of 128 bits are read in two halves, as they lie in memory.
  */
 
-import { and, mov, rsh } from '../../bpf/assembly.ts';
-import { R1 } from '../../bpf/instruction.ts';
+import { and, ldx, mov, rsh } from '../../bpf/assembly.ts';
+import { R1, R10 } from '../../bpf/instruction.ts';
 import type { FieldName } from '../../policy/fields.ts';
+import { loadAnswers } from './asked.ts';
 import type { BodyContext, HookContext } from './context.ts';
 import {
   loadCtAddress,
@@ -17,6 +18,7 @@ import {
   loadCtProtocol,
   loadCtStatus,
 } from './fields/conntrack.ts';
+import { ENVIRONMENT_HALF_LOADERS, ENVIRONMENT_LOADERS, SHORT_ENVIRONMENT_FIELDS } from './fields/environment.ts';
 import {
   loadDeviceName,
   loadIpv4Byte,
@@ -34,6 +36,7 @@ import { loadDestinationType } from './fields/route.ts';
 import { loadCredential, loadSocketState } from './fields/socket.ts';
 import { loadTcpFlags, loadTcpHeaderLength, loadTransportLength } from './fields/transport.ts';
 import type { Place } from './flow-word.ts';
+import { STACK } from './layout.ts';
 
 /** Leaves the field in r1. */
 export type Loader = (ctx: HookContext) => void;
@@ -44,6 +47,7 @@ const original = (end: 'src' | 'dst') => ({ direction: 'original', end }) as con
 const reply = (end: 'src' | 'dst') => ({ direction: 'reply', end }) as const;
 
 const LOADERS: Partial<Record<FieldName, Loader>> = {
+  ...ENVIRONMENT_LOADERS,
   'meta.length': loadLength,
   'meta.mark': loadMark,
   'meta.pkttype': loadPacketType,
@@ -62,7 +66,7 @@ const LOADERS: Partial<Record<FieldName, Loader>> = {
   'ct.present': loadCtPresent,
   'ct.info': loadCtInfo,
   'ct.status': loadCtStatus,
-  'ct.mark': loadCtMark,
+  'ct.mark': (ctx) => (ctx.simulatesMarks ? ctx.out.emit(ldx.w(R1, R10, STACK.entryMark)) : loadCtMark(ctx)),
   'ct.expires': loadCtExpires,
   'ct.protonum': loadCtProtocol,
   'ct.orig.sport': loadCtPort(original('src')),
@@ -72,10 +76,15 @@ const LOADERS: Partial<Record<FieldName, Loader>> = {
   'socket.state': loadSocketState,
   'socket.uid': loadCredential('cred.fsuid'),
   'socket.gid': loadCredential('cred.fsgid'),
+  'asked.0': loadAnswers(0),
+  'asked.1': loadAnswers(1),
+  'asked.2': loadAnswers(2),
+  'asked.3': loadAnswers(3),
   'route.dstType': loadDestinationType,
 };
 
 const HALF_LOADERS: Partial<Record<FieldName, HalfLoader>> = {
+  ...ENVIRONMENT_HALF_LOADERS,
   'meta.iifname': (ctx, half) => loadDeviceName(ctx, 'in', half),
   'meta.oifname': (ctx, half) => loadDeviceName(ctx, 'out', half),
   'ip6.saddr': (ctx, half) => loadIpv6Address(ctx, 'saddr', half),
@@ -87,7 +96,8 @@ const HALF_LOADERS: Partial<Record<FieldName, HalfLoader>> = {
 };
 
 /** Addresses of IPv4 conntrack tuples: 32 bits in host order, read through the half loader. */
-const SHORT_IN_IPV4: ReadonlySet<FieldName> = new Set([
+const SHORT_IN_IPV4: ReadonlySet<FieldName> = new Set<FieldName>([
+  ...SHORT_ENVIRONMENT_FIELDS,
   'ct.orig.saddr',
   'ct.orig.daddr',
   'ct.repl.saddr',

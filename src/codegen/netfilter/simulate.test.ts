@@ -15,7 +15,7 @@ function hookOf(text: string): CompiledHook {
   if (!result.ok) throw new Error(JSON.stringify(result.errors));
   const { insns, relocations } = result.assembled;
   const program = { name: 'test', type: 'netfilter', license: 'GPL', insns, relocations } as const;
-  return { family: 'ipv4', table: 'filter', hook: 'INPUT', program, reject: [] };
+  return { family: 'ipv4', table: 'filter', hook: 'INPUT', program, reject: [], answers: [] };
 }
 
 function generationOf(...hooks: CompiledHook[]): CompiledGeneration {
@@ -157,7 +157,7 @@ describe('the layout of a packet', () => {
       socket: { file: { uid: 1000, gid: 100 } },
       routeDstType: 2,
     });
-    const { read, context, skb, memory } = laidOut({ view, requestSocket: true, routeNoref: true }, 'OUTPUT');
+    const { read, context, skb, memory } = laidOut({ view, routeNoref: true }, 'OUTPUT');
     const nfct = read(skb, 'sk_buff._nfct');
     expect(nfct & 7n).toBe(2n);
     expect(read(nfct & ~7n, 'nf_conn.status')).toBe(0x188n);
@@ -190,7 +190,7 @@ describe('the layout of a packet', () => {
     const state = other.read(other.context, 'bpf_nf_ctx.state');
     const net = other.read(other.read(other.skb, 'sk_buff.sk'), 'sock_common.skc_net');
     expect(net).not.toBe(other.read(state, 'nf_hook_state.net'));
-    const orphan = laidOut({ view, socketless: 'noInode' });
+    const orphan = laidOut({ view: { ...view, sender: { classid: 0 } } });
     expect(orphan.read(orphan.read(orphan.skb, 'sk_buff.sk'), 'sock.sk_socket')).toBe(0n);
   });
 });

@@ -9,12 +9,14 @@ import { HELPERS } from '../../bpf/vm/helpers.ts';
 import { KFUNCS } from '../../bpf/vm/kfuncs.ts';
 import { linkProgram, type VmProgram } from '../../bpf/vm/link.ts';
 import { createMachine, type Machine, runProgram } from '../../bpf/vm/machine.ts';
-import { createVmMap, deleteElement, readElement, type VmMap } from '../../bpf/vm/maps.ts';
+import { createVmMap, deleteElement, readElement, updateElement, type VmMap } from '../../bpf/vm/maps.ts';
 import { VmFault } from '../../bpf/vm/memory.ts';
 import { drainRing } from '../../bpf/vm/ringbuf.ts';
 import { REJECT_WITH, type RejectWith } from '../../policy/ir.ts';
 import { type PacketView, packetView } from '../../policy/packet-view.ts';
 import { type CompiledGeneration, type CompiledHook, MAP_NAMES } from '../compiled.ts';
+import { ASKED_MAP } from './asked.ts';
+import { installClock, setClock } from './simulate-environment.ts';
 import { layOutPacket, type SimulatedPacket } from './simulate-layout.ts';
 
 export type { SimulatedPacket } from './simulate-layout.ts';
@@ -71,6 +73,7 @@ export function createSimulation(generation: CompiledGeneration, facts: KernelFa
       cpu,
     },
   });
+  installClock(machine, facts);
   const specs = new Map([...LASTING_MAPS, ...generation.maps].map((spec) => [spec.name, spec]));
   const maps = new Map([...specs].map(([name, spec]) => [name, createVmMap(machine, spec, facts.possibleCpus)]));
   const simulation: SimulatedMaps = {
@@ -100,8 +103,10 @@ export function runHook(
     simulation.programs.set(hook.program, program);
   }
   simulation.packet = packet.view;
+  setClock(machine, simulation.facts, packet.view);
   const laidOut = layOutPacket(machine, simulation.facts, hook.hook, packet);
   try {
+    if (hook.answers.length > 0) enterAnswers(simulation, laidOut.skb, packet.view.answers ?? 0n);
     const returned = runProgram(machine, program, [laidOut.context], BUDGET);
     if (returned > 1n) throw new VmFault(`${hook.program.name} returned ${returned}`);
     const reject = takePending(hook, simulation, laidOut.skb);
@@ -116,6 +121,16 @@ export function runHook(
   } finally {
     laidOut.release();
   }
+}
+
+/** What the chain in front of the program does when it has been asked. */
+function enterAnswers({ maps }: SimulatedMaps, skb: bigint, answers: bigint): void {
+  const key = new Uint8Array(8);
+  new DataView(key.buffer).setBigUint64(0, skb, true);
+  const value = new Uint8Array(ASKED_MAP.valueSize);
+  const view = new DataView(value.buffer);
+  for (let at = 0; at < value.length; at += 8) view.setBigUint64(at, BigInt.asUintN(64, answers >> BigInt(at * 8)), true);
+  updateElement(maps.get(MAP_NAMES.asked)!, key, value, 0n);
 }
 
 /** What the bridge does: looks the packet up in `pending` and takes it out. */

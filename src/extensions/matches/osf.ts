@@ -1,4 +1,6 @@
+import { asking } from '../asking.ts';
 import type { MatchExtension } from '../contract.ts';
+import { always, cannot, given } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { name } from '../values/name.ts';
 
@@ -17,4 +19,16 @@ export const osf: MatchExtension = {
     { name: 'ttl', ...LEVEL },
     { name: 'log', ...LEVEL },
   ],
+  lower(options, ctx) {
+    if (options['log'] !== undefined) return cannot('--log would log packets that have not reached the rule');
+    const genre = always(options, 'genre', 'text');
+    const ttl = given(options, 'ttl', 'integer');
+    const question = {
+      kind: 'osf',
+      genre: genre.text,
+      invert: genre.invert,
+      ...(ttl === undefined ? {} : { ttl: Number(ttl.value) }),
+    } as const;
+    return asking(ctx, question);
+  },
 };

@@ -1,5 +1,8 @@
-import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
-import { without } from '../options.ts';
+import type { Condition } from '../../policy/ir.ts';
+import type { CounterComparison } from '../../policy/question.ts';
+import { asking } from '../asking.ts';
+import type { LowerContext, Lowered, MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { always, cannot, given, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
 import { U64_MAX } from '../values/numbers.ts';
@@ -24,7 +27,11 @@ export const set: MatchExtension = {
   kind: 'match',
   name: 'set',
   summary: 'An address, port, device or several of them are in an ipset.',
-  notes: ['Whether there is such a set, and of what type, is only known when the rule is loaded.'],
+  notes: [
+    'Whether there is such a set, and of what type, is only known when the rule is loaded.',
+    'The kernel is asked about every packet just before the rules run, so changes of the set are seen at once. A set that counts its matches keeps its table with the kernel.',
+    'A set that begins to count later (`ipset swap`, or a new member of a list:set) is read as before, but matches are not counted in it.',
+  ],
   families: ['ipv4', 'ipv6'],
   options: [
     {
@@ -41,7 +48,42 @@ export const set: MatchExtension = {
     ...counter('bytes'),
   ],
   normalise: withoutIdleUpdates,
+  lower,
 };
+
+function lower(options: OptionMap, ctx: LowerContext): Lowered<readonly Condition[]> {
+  const { members, invert } = always(options, 'match-set', 'set');
+  const [name = '', ...sides] = members;
+  const facts = ctx.objects?.sets.get(name);
+  if (facts?.counters === true && options['update-counters'] === undefined)
+    return cannot(`the set "${name}" counts its matches, and a packet is looked up in it before its turn`);
+  if (facts?.completes === true)
+    return cannot(
+      `a match in the set "${name}" (${facts.type}) can complete its elements, and a packet is looked up in it before its turn`,
+    );
+  const packets = comparison(options, 'packets');
+  const bytes = comparison(options, 'bytes');
+  return asking(
+    ctx,
+    {
+      kind: 'set',
+      name,
+      sides: sides.map((side) => (side === 'src' ? 'src' : 'dst')),
+      returnNomatch: options['return-nomatch'] !== undefined,
+      ...(packets === undefined ? {} : { packets }),
+      ...(bytes === undefined ? {} : { bytes }),
+    },
+    invert,
+  );
+}
+
+function comparison(options: OptionMap, what: 'packets' | 'bytes'): CounterComparison | undefined {
+  for (const how of HOW) {
+    const option = given(options, `${what}-${how}`, 'integer');
+    if (option !== undefined) return { how: option.invert ? 'ne' : how, value: option.value };
+  }
+  return undefined;
+}
 
 /** Counters are updated unless that is ruled out. */
 function withoutIdleUpdates(options: OptionMap): OptionMap {

@@ -1,4 +1,6 @@
+import { asking } from '../asking.ts';
 import type { MatchExtension } from '../contract.ts';
+import { cannot } from '../options.ts';
 import { flag } from '../values/flag.ts';
 
 /** xt_socket revision 3. */
@@ -9,4 +11,12 @@ export const socket: MatchExtension = {
   families: ['ipv4', 'ipv6'],
   hooks: ['PREROUTING', 'INPUT'],
   options: ['transparent', 'nowildcard', 'restore-skmark'].map((name) => ({ name, value: flag })),
+  lower(options, ctx) {
+    if (options['restore-skmark'] !== undefined) return cannot('--restore-skmark changes the mark of the packet');
+    return asking(ctx, {
+      kind: 'socket',
+      transparent: options['transparent'] !== undefined,
+      nowildcard: options['nowildcard'] !== undefined,
+    });
+  },
 };

@@ -1,0 +1,125 @@
+/**
+ * The kernel's answers (policy/question.ts) on their way into a hook's program: a map from the address of the sk_buff to the answers.
+ *
+ *     chain of our nft table     first rule       bf_ask        enters the packet, all answers no
+ *     on the same hook           rule n           question, then bf_answer: sets its bit
+ *     our program                on entry         takes the entry out; none: nobody was asked, drop
+ *
+ * The map throws out the oldest when it is full (LRU): before a generation comes into force its chain asks already, and nobody
+ * takes those entries out. A packet's own entry is the youngest.
+ */
+
+import { add, at, call, exit, jeq, jne, lddw, ldx, mov, or, st, stx } from '../../bpf/assembly.ts';
+import { buildProgram } from '../../bpf/builder.ts';
+import type { CodeItem, Label } from '../../bpf/code.ts';
+import { R0, R1, R2, R3, R4, R6, R7, R10 } from '../../bpf/instruction.ts';
+import type { MapSpec, ProgramSpec } from '../../bpf/program.ts';
+import type { TablePolicy } from '../../policy/ir.ts';
+import { ANSWER_WORDS, answerPlace, answersIn } from '../../policy/question.ts';
+import { MAP_NAMES } from '../compiled.ts';
+import { type HookContext, loadSkb } from './context.ts';
+import { HELPER, MAX_SLOTS, STACK, slotOffset } from './layout.ts';
+
+const ENTRY_BYTES = ANSWER_WORDS.length * 8;
+/** Packets that are asked about before the generation is in force come and go for some 20 ms. */
+const ENTRIES = 16_384;
+
+export const ASKED_MAP: MapSpec = {
+  name: MAP_NAMES.asked,
+  type: 'lru_hash',
+  keySize: 8,
+  valueSize: ENTRY_BYTES,
+  maxEntries: ENTRIES,
+};
+
+/** Numbers of the questions that the given chains (indexes) depend on, ascending. */
+export function answersNeeded(policy: TablePolicy, chains: Iterable<number>): readonly number[] {
+  const found = new Set<number>();
+  for (const chain of chains) {
+    for (const { conditions } of policy.chains[chain]!.rules) {
+      for (const condition of conditions) {
+        if (condition.kind !== 'stateful') for (const answer of answersIn(condition.expr)) found.add(answer);
+      }
+    }
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
+function answerWords(answers: readonly number[]): readonly number[] {
+  return [...new Set(answers.map((number) => answerPlace(number).word))];
+}
+
+/** How many return slots a program has left: the words of answers that it keeps take the place of the last ones. */
+export function slotsBeside(answers: readonly number[]): number {
+  return MAX_SLOTS - Math.max(0, ...answerWords(answers).map((word) => word + 1));
+}
+
+function wordOffset(word: number): number {
+  return slotOffset(MAX_SLOTS - 1 - word).exact;
+}
+
+/** r2 = the key: the address in `skb`, stored on the stack. */
+function storeKey(skb: number): readonly CodeItem[] {
+  return [stx.dw(R10, STACK.key, skb), mov.reg(R2, R10), add.imm(R2, STACK.key)];
+}
+
+/** Takes the packet's answers out of the map onto the stack; on to `unasked` when nobody was asked about it. Uses r0..r7. */
+export function takeAnswers(ctx: HookContext, answers: readonly number[], unasked: Label): void {
+  if (answers.length === 0) return;
+  const { out } = ctx;
+  out.emit(
+    loadSkb(ctx, R7),
+    ...storeKey(R7),
+    lddw.map(R1, MAP_NAMES.asked),
+    call.helper(HELPER.mapLookup),
+    jeq.imm(R0, 0, unasked),
+  );
+  for (const word of answerWords(answers)) {
+    out.emit(ldx.dw(R1, R0, word * 8), stx.dw(R10, wordOffset(word), R1));
+  }
+  out.emit(...storeKey(R7), lddw.map(R1, MAP_NAMES.asked), call.helper(HELPER.mapDelete), st.dw(R10, STACK.key, 0));
+}
+
+/** r1 = a word of answers. */
+export function loadAnswers(word: number): (ctx: HookContext) => void {
+  return ({ out }) => out.emit(ldx.dw(R1, R10, wordOffset(word)));
+}
+
+/** r6 = address of the packet's sk_buff, in a socket filter. */
+const PACKET: readonly CodeItem[] = [call.kfunc('bpf_cast_to_kern_ctx'), mov.reg(R6, R0)];
+
+/** Enters a packet, all its answers being no. It matches, but nothing depends on that. */
+export function askProgram(): ProgramSpec {
+  return buildProgram('bf_ask', 'socket_filter', [
+    ...PACKET,
+    ...ANSWER_WORDS.map((_, word) => st.dw(R10, wordOffset(word), 0)),
+    ...storeKey(R6),
+    mov.reg(R3, R10),
+    add.imm(R3, wordOffset(0)),
+    lddw.map(R1, MAP_NAMES.asked),
+    mov.imm(R4, 0),
+    call.helper(HELPER.mapUpdate),
+    mov.imm(R0, 1),
+    exit(),
+  ]);
+}
+
+/** Notes that the answer to question `number` is yes. */
+export function answerProgram(number: number): ProgramSpec {
+  const { word, bit } = answerPlace(number);
+  return buildProgram('bf_answer', 'socket_filter', [
+    ...PACKET,
+    ...storeKey(R6),
+    lddw.map(R1, MAP_NAMES.asked),
+    call.helper(HELPER.mapLookup),
+    jne.imm(R0, 0, 'entered'),
+    exit(),
+    at('entered'),
+    ldx.dw(R1, R0, word * 8),
+    lddw.imm(R2, 1n << BigInt(bit)),
+    or.reg(R1, R2),
+    stx.dw(R0, word * 8, R1),
+    mov.imm(R0, 1),
+    exit(),
+  ]);
+}

@@ -1,0 +1,84 @@
+/**
+ * Chains of our nft table that put questions to the kernel: one for each generation, table and hook, at the very
+ * priority of the program's stub. A hook that is registered later than another of the same priority runs before it, so nothing can come
+ * between the answers and the program.
+ *
+ *     chain asked_7_filter_INPUT { type filter hook input priority -1; match bpf ASK; match set ... match bpf ANSWER0; ... }
+ *     chain asked_7_filter { match set ... }      no hook: questions that no packet depends on, whose sets must stay all the same
+ */
+
+import type { Family, Hook, TableName } from '../packet/netfilter.ts';
+import { type NftCommand, nftTransaction } from './netlink-socket.ts';
+import { NFT_TABLE, ourChains, removeEmptyTable } from './nfnetlink.ts';
+import { destroyChain, matchOpenProgram, type NftExpression, newChain, newRule, newTable } from './nft-objects.ts';
+
+export interface AskChain {
+  readonly family: Family;
+  readonly generation: number;
+  readonly table: TableName;
+  /** Where it hangs; absent: it only holds on to what the questions name. */
+  readonly base?: { readonly hook: Hook; readonly priority: number };
+  /** Descriptor of the program that enters a packet. */
+  readonly begin?: number;
+  readonly questions: readonly AskedQuestion[];
+}
+
+export interface AskedQuestion {
+  readonly expression: NftExpression;
+  /** What the kernel must have been built with. */
+  readonly needs: string;
+  /** Protocol of the rules that ask, for matches that insist on one. */
+  readonly protocol?: number;
+  /** Descriptor of the program that notes a yes. */
+  readonly answer?: number;
+}
+
+const NAME = /^asked_(\d+)_[a-z]+(?:_[A-Z]+)?$/;
+const COMPAT_NEEDS = 'CONFIG_NFT_COMPAT';
+
+/** Installs chains in one transaction. @throws SyscallError */
+export function installAskChains(chains: readonly AskChain[]): void {
+  if (chains.length === 0) return;
+  const families = [...new Set(chains.map((chain) => chain.family))];
+  nftTransaction([...families.map((family) => newTable(family, NFT_TABLE)), ...chains.flatMap(chainCommands)]);
+}
+
+function chainCommands(chain: AskChain): readonly NftCommand[] {
+  const { family, generation, table, base, begin } = chain;
+  const name = `asked_${generation}_${table}${base === undefined ? '' : `_${base.hook}`}`;
+  const rule = (expressions: readonly NftExpression[], comment: string, needs: string, protocol?: number): NftCommand =>
+    newRule(family, { table: NFT_TABLE, chain: name }, expressions, {
+      comment,
+      needs,
+      ...(protocol === undefined ? {} : { protocol }),
+    });
+  return [
+    newChain(family, NFT_TABLE, name, base),
+    ...(begin === undefined
+      ? []
+      : [
+          rule(
+            [matchOpenProgram(begin)],
+            'bpfilter: the kernel is asked about this packet',
+            `${COMPAT_NEEDS} and CONFIG_NETFILTER_XT_MATCH_BPF`,
+          ),
+        ]),
+    ...chain.questions.map(({ expression, needs, protocol, answer }) => {
+      const noted = answer === undefined ? [] : [matchOpenProgram(answer)];
+      return rule([expression, ...noted], 'bpfilter: question', `${COMPAT_NEEDS} and ${needs}`, protocol);
+    }),
+  ];
+}
+
+/** Removes the chains of a family except those of generation `kept`. */
+export function removeAskChains(family: Family, kept: number | undefined): void {
+  const unwanted = ourChains(family)
+    .map(({ name }) => name)
+    .filter((name) => {
+      const generation = NAME.exec(name)?.[1];
+      return generation !== undefined && Number(generation) !== kept;
+    });
+  if (unwanted.length === 0) return;
+  nftTransaction(unwanted.map((name) => destroyChain(family, NFT_TABLE, name)));
+  removeEmptyTable(family);
+}
