@@ -80,12 +80,12 @@ function evaluateByLookups(
   const counted: number[] = [];
   const logs: number[] = [];
   const base = policy.chains.findIndex((chain) => chain.base?.hook === hook);
-  if (base < 0) return { verdict: 'accept', hotdrop: false, counted, logs };
+  if (base < 0) return { verdict: 'accept', hotdrop: false, counted, logs, effects: [] };
   const stack: { chain: number; rule: number }[] = [];
   let at = { chain: base, rule: 0 };
   for (;;) {
     const found = nextMatch(policy, chains, at.chain, at.rule, packet, memory);
-    if (found === 'hotdrop') return { verdict: 'drop', hotdrop: true, counted, logs };
+    if (found === 'hotdrop') return { verdict: 'drop', hotdrop: true, counted, logs, effects: [] };
     const rule = policy.chains[at.chain]!.rules[found];
     if (rule !== undefined) counted.push(rule.counter);
     const behind = { chain: at.chain, rule: found + 1 };
@@ -93,9 +93,11 @@ function evaluateByLookups(
     switch (action.kind) {
       case 'accept':
       case 'drop':
-        return { verdict: action.kind, hotdrop: false, counted, logs };
+        return { verdict: action.kind, hotdrop: false, counted, logs, effects: [] };
       case 'reject':
-        return { verdict: 'drop', reject: action.with, hotdrop: false, counted, logs };
+        return { verdict: 'drop', reject: action.with, hotdrop: false, counted, logs, effects: [] };
+      case 'effect':
+        throw new Error('random policies have no effects');
       case 'log':
         logs.push(action.log);
         at = behind;
@@ -115,7 +117,7 @@ function evaluateByLookups(
         if (back === undefined) {
           const end = policy.chains[base]!.base!;
           counted.push(end.counter);
-          return { verdict: end.policy, hotdrop: false, counted, logs };
+          return { verdict: end.policy, hotdrop: false, counted, logs, effects: [] };
         }
         at = back;
       }

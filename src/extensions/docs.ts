@@ -31,15 +31,21 @@ export function extensionsPage(): string {
 function overview(title: string, extensions: readonly Extension[]): string {
   const rows = extensions.map((extension) => {
     const families = extension.families.map((family) => (family === 'ipv4' ? 'v4' : 'v6')).join(' ');
-    return `| ${extension.name} | ${families} | ${extension.lower === undefined ? '' : 'BPF'} | ${extension.summary ?? ''} |`;
+    return `| ${extension.name} | ${families} | ${dataPath(extension)} | ${extension.summary ?? ''} |`;
   });
   return [`| ${title} | Family | | |`, '|---|---|---|---|', ...rows, ''].join('\n');
+}
+
+/** Where its rules can run, besides the kernel. */
+function dataPath(extension: Extension): string {
+  if (extension.lower !== undefined) return 'BPF';
+  return extension.kind === 'target' && extension.effect !== undefined ? 'BPF, carried out by the kernel' : '';
 }
 
 function section(extension: Extension): string {
   const lines = [`### ${extension.name}\n`, extension.summary ?? '', ''];
   const limits = [
-    extension.lower === undefined ? 'Only in tables that stay with the kernel.' : '',
+    dataPath(extension) === '' ? 'Only in tables that stay with the kernel.' : '',
     extension.families.length === 1 ? `Only for ${extension.families[0] === 'ipv4' ? 'IPv4' : 'IPv6'}.` : '',
     extension.protocols === undefined ? '' : `Needs a protocol: ${extension.protocols.join(', ')}.`,
     extension.tables === undefined ? '' : `Table: ${extension.tables.join(', ')}.`,

@@ -3,8 +3,9 @@ import type { Span } from '../diagnostics/source.ts';
 import type { LowerContext } from '../extensions/contract.ts';
 import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Action, Condition } from '../policy/ir.ts';
-import type { MatchUse, Rule, Target } from '../rules/model.ts';
+import type { MatchUse, Rule } from '../rules/model.ts';
 import { lowerIpPart } from './ip-part.ts';
+import { lowerEffect, lowerQueue } from './lower-effect.ts';
 import { simplifyConditions } from './simplify.ts';
 import { unsupportedMatch, unsupportedTarget } from './unsupported.ts';
 
@@ -13,6 +14,8 @@ export interface LoweredRule {
   readonly action: Action;
   /** Errors make conditions and action meaningless. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Its target makes the kernel track connections. */
+  readonly conntrack: boolean;
 }
 
 /** The ip part, the matches from left to right, the target. `chainNumbers` gives the index of each chain by its name. */
@@ -24,13 +27,13 @@ export function lowerRule(rule: Rule, chainNumbers: ReadonlyMap<string, number>,
     conditions.push(...lowered.conditions);
     diagnostics.push(...lowered.diagnostics);
   }
-  const target = lowerTarget(rule.target, rule.span, chainNumbers, context);
+  const target = lowerTarget(rule, chainNumbers, context);
   diagnostics.push(...target.diagnostics);
-  return { conditions: simplifyConditions(conditions), action: Object.freeze(target.action), diagnostics };
+  return { conditions: simplifyConditions(conditions), action: Object.freeze(target.action), diagnostics, conntrack: target.conntrack === true };
 }
 
 type LoweredMatch = Pick<LoweredRule, 'conditions' | 'diagnostics'>;
-type LoweredTarget = Pick<LoweredRule, 'action' | 'diagnostics'>;
+type LoweredTarget = Pick<LoweredRule, 'action' | 'diagnostics'> & { readonly conntrack?: boolean };
 
 function lowerMatch(use: MatchUse, span: Span | undefined, context: LowerContext): LoweredMatch {
   const extension = findMatch(use.name, context.family);
@@ -46,11 +49,11 @@ function failedMatch(item: Diagnostic): LoweredMatch {
 }
 
 function lowerTarget(
-  target: Target,
-  ruleSpan: Span | undefined,
+  rule: Rule,
   chainNumbers: ReadonlyMap<string, number>,
   context: LowerContext,
 ): LoweredTarget {
+  const { target, span: ruleSpan } = rule;
   switch (target.kind) {
     case 'none':
       return done({ kind: 'continue' });
@@ -58,22 +61,25 @@ function lowerTarget(
     case 'goto':
       return done({ kind: target.kind, chain: chainNumber(target.chain, chainNumbers) });
     case 'verdict':
-      return lowerVerdict(target.verdict, target.span ?? ruleSpan, context);
+      return lowerVerdict(target.verdict, context);
     case 'extension': {
       const span = target.span ?? ruleSpan;
       const extension = findTarget(target.name, context.family);
+      const failed = (why: string): LoweredTarget =>
+        failedTarget(diagnostic('not-supported-here', span, { what: `target "${target.name}"`, table: context.table, why }));
+      if (extension?.effect !== undefined) {
+        const effect = lowerEffect(rule, target, extension, context);
+        return effect.ok ? { ...done(effect.action), conntrack: effect.conntrack } : failed(effect.why);
+      }
       if (extension?.lower === undefined) return failedTarget(unsupportedTarget(target.name, span));
       const lowered = extension.lower(target.options, context);
-      if (lowered.ok) return done(lowered.value);
-      const params = { what: `target "${target.name}"`, table: context.table, why: lowered.why };
-      return failedTarget(diagnostic('not-supported-here', span, params));
+      return lowered.ok ? done(lowered.value) : failed(lowered.why);
     }
   }
 }
 
 function lowerVerdict(
   verdict: 'ACCEPT' | 'DROP' | 'RETURN' | 'QUEUE',
-  span: Span | undefined,
   context: LowerContext,
 ): LoweredTarget {
   switch (verdict) {
@@ -83,10 +89,8 @@ function lowerVerdict(
       return done({ kind: 'drop' });
     case 'RETURN':
       return done({ kind: 'return' });
-    case 'QUEUE': {
-      const why = 'a BPF program at a netfilter hook cannot hand packets to user space';
-      return failedTarget(diagnostic('not-supported-here', span, { what: 'verdict QUEUE', table: context.table, why }));
-    }
+    case 'QUEUE':
+      return done(lowerQueue(context));
   }
 }
 

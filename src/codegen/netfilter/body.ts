@@ -2,16 +2,20 @@
 
 import { at, ja, ldx, mov, st, stx } from '../../bpf/assembly.ts';
 import type { Label } from '../../bpf/code.ts';
-import { R1, R8, R10 } from '../../bpf/instruction.ts';
+import { R1, R5, R8, R10 } from '../../bpf/instruction.ts';
 import { isBranch } from '../../bpf/prune.ts';
-import type { PolicyRule } from '../../policy/ir.ts';
+import type { Action, PolicyRule } from '../../policy/ir.ts';
 import { dispatch, emitLoopHead, emitLoopStart, type Resume } from './chain-loop.ts';
 import type { ChainPlan, ResumePoint } from './chain-plan.ts';
 import type { BodyContext } from './context.ts';
-import { additionFor, count, counterOffset } from './counters.ts';
+import { type Addition, additionFor, count, counterOffset } from './counters.ts';
+import { emitEffect, emitMarkChange, storeEffect } from './effects.ts';
 import { STACK, slotOffset } from './layout.ts';
 import { emitLog, storeLogRecord } from './log.ts';
 import { rejectValue } from './pending.ts';
+import { type LookupFrame, frameLeftovers } from './lookup/frame.ts';
+import type { RunSegment } from './lookup/plan.ts';
+import { countRow, emitRun, goOnBehind } from './lookup/run.ts';
 import { emitRule, leavesProgram } from './rule.ts';
 import { HIDDEN_BRANCHES } from './stateful.ts';
 import type { Tails } from './tails.ts';
@@ -21,8 +25,12 @@ import type { Tails } from './tails.ts';
  * all paths look the same, and what waits is looked at. In exact mode nothing can be done about them.
  */
 const MAX_WAITING_EXACT = 7000;
+/** Branches of a look-up that wait at a time, about: what lies behind it is the same for all of them. */
+const WALK_BRANCHES = 200;
 /** Branches inside the log block. */
 const LOG_BRANCHES = 16;
+/** The same inside the block of effects. */
+const EFFECT_BRANCHES = 5;
 
 /** How long a program may get, and how many branches may wait in loop mode before the walk goes through the loop head. */
 export interface BodyLimits {
@@ -36,6 +44,7 @@ interface Body {
   readonly tails: Tails;
   readonly loopHead: Label;
   readonly logBlock: Label;
+  readonly effectBlock: Label;
   readonly chainLabels: ReadonlyMap<number, Label>;
   readonly endLabels: ReadonlyMap<number, Label>;
   /** Labels of the plan's resume points, by number. */
@@ -46,6 +55,7 @@ interface Body {
   /** Resume points that turned up on the way: cuts and LOG rules. */
   readonly cuts: Resume[];
   readonly logs: Resume[];
+  readonly effects: Resume[];
   /** Branches that wait for the verifier at this point of the walk since it last went through the loop head. */
   waiting: number;
   /** The most of them with which a chain is entered. */
@@ -53,13 +63,21 @@ interface Body {
   /** All branches together, for exact mode. */
   total: number;
   readonly limits: BodyLimits;
+  /** Stack of look-ups; absent when no chain has any. */
+  readonly frame: LookupFrame | undefined;
 }
 
 /**
  * Emits a copy of the rules. False when the program would have too many instructions, or the plan's exact mode leaves more
  * branches waiting than the verifier keeps: the code is then not complete.
  */
-export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limits: BodyLimits): boolean {
+export function emitBody(
+  ctx: BodyContext,
+  plan: ChainPlan,
+  tails: Tails,
+  limits: BodyLimits,
+  frame?: LookupFrame,
+): boolean {
   const { out } = ctx;
   const chains = [...plan.chains.keys()];
   const numbers = new Set([...plan.chains.values()].flatMap(({ returns }) => returns.map(({ number }) => number)));
@@ -69,6 +87,7 @@ export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limits
     tails,
     loopHead: out.label('loop'),
     logBlock: out.label('log'),
+    effectBlock: out.label('effect'),
     chainLabels: new Map(chains.map((chain) => [chain, out.label('chain')])),
     endLabels: new Map(chains.map((chain) => [chain, out.label('end')])),
     resumeLabels: new Map([...numbers].map((number) => [number, out.label('resume')])),
@@ -76,13 +95,15 @@ export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limits
     emitted: new Set(),
     cuts: [],
     logs: [],
+    effects: [],
     waiting: 0,
     entries: new Map(),
     total: 0,
     limits,
+    frame,
   };
   if (plan.mode === 'loop') {
-    emitLoopStart(ctx, plan.slots);
+    emitLoopStart(ctx, plan.slots, frame);
     // In through the head, so that the verifier knows its state before anything waits.
     emitCut(body);
   }
@@ -95,7 +116,10 @@ export function emitBody(ctx: BodyContext, plan: ChainPlan, tails: Tails, limits
     emitChain(body, chain);
   }
   if (body.logs.length > 0) emitLogBlock(body);
-  if (plan.mode === 'loop') emitLoopHead(ctx, tails, body.loopHead, placesOf(body));
+  if (body.effects.length > 0) emitEffectBlock(body);
+  if (plan.mode === 'loop') {
+    emitLoopHead(ctx, tails, body.loopHead, placesOf(body), frame === undefined ? [] : frameLeftovers(frame));
+  }
   return fits(body);
 }
 
@@ -115,31 +139,111 @@ function countCallSites(ctx: BodyContext, chains: readonly number[]): ReadonlyMa
 }
 
 function emitChain(body: Body, chain: number): void {
-  const { ctx, plan } = body;
+  const { ctx } = body;
   const { out } = ctx;
   body.emitted.add(chain);
   out.emit(at(body.chainLabels.get(chain)!));
-  ctx.policy.chains[chain]!.rules.forEach((rule, index) => {
-    if (!fits(body)) return;
-    if (body.plan.mode === 'loop' && body.waiting > body.limits.waiting) emitCut(body);
-    const before = body.waiting;
-    const start = out.code.length;
-    let own = 0;
-    const matches = emitRule(ctx, rule, body.tails.hotdrop, () => {
-      own = branchesOf(body, rule, start);
-      body.waiting = before + own;
-      emitMatch(body, chain, index, rule);
-    });
-    if (!matches) own = branchesOf(body, rule, start);
-    // What a match did may have gone through the loop head; packets that do not match have not.
-    body.waiting = Math.max(body.waiting, before + own);
-    body.total += own * plan.chains.get(chain)!.contexts;
-    const point = plan.after(chain, index);
-    const label = point === undefined ? undefined : body.resumeLabels.get(point.number);
-    if (label !== undefined) out.emit(at(label));
-  });
+  const { rules } = ctx.policy.chains[chain]!;
+  const segments = body.frame === undefined ? undefined : ctx.runs.get(chain);
+  for (const segment of segments ?? [{ kind: 'linear' as const, from: 0, to: rules.length }]) {
+    if (segment.kind === 'run') emitChainRun(body, chain, segment, body.frame!);
+    else for (let index = segment.from; index < segment.to; index++) emitChainRule(body, chain, index, rules[index]!);
+  }
   out.emit(at(body.endLabels.get(chain)!));
   emitReturn(body, chain);
+}
+
+function emitChainRule(body: Body, chain: number, index: number, rule: PolicyRule): void {
+  if (!fits(body)) return;
+  if (body.plan.mode === 'loop' && body.waiting > body.limits.waiting) emitCut(body);
+  emitOneRule(body, chain, index, rule);
+  placeResume(body, chain, index);
+}
+
+/** Tests and action of a rule. */
+function emitOneRule(body: Body, chain: number, index: number, rule: PolicyRule): void {
+  const { ctx, plan } = body;
+  const before = body.waiting;
+  const start = ctx.out.code.length;
+  let own = 0;
+  const matches = emitRule(ctx, rule, body.tails.hotdrop, () => {
+    own = branchesOf(body, rule, start);
+    body.waiting = before + own;
+    emitMatch(body, chain, index, rule);
+  });
+  if (!matches) own = branchesOf(body, rule, start);
+  // What a match did may have gone through the loop head; packets that do not match have not.
+  body.waiting = Math.max(body.waiting, before + own);
+  body.total += own * plan.chains.get(chain)!.contexts;
+}
+
+/** The place where a chain that the rule has called comes back to. */
+function placeResume(body: Body, chain: number, index: number): void {
+  const point = body.plan.after(chain, index);
+  const label = point === undefined ? undefined : body.resumeLabels.get(point.number);
+  if (label !== undefined) body.ctx.out.emit(at(label));
+}
+
+/** The rules of a run: one look-up, and again behind each row that lets the packet go on. */
+function emitChainRun(body: Body, chain: number, run: RunSegment, frame: LookupFrame): void {
+  const { ctx } = body;
+  const { out } = ctx;
+  const { rules } = ctx.policy.chains[chain]!;
+  const addition = additionFor(ctx, chain);
+  const start = out.code.length;
+  const before = body.waiting;
+  const again = run.goesOn ? newCut(body, 'look') : undefined;
+  if (again !== undefined) out.emit(st.w(R10, frame.from, 1), at(again.label));
+  const lookOn = (row?: number): void => {
+    goOnBehind(ctx, run, frame, row);
+    goThroughHead(body, again!);
+  };
+  emitRun(ctx, run, frame, {
+    tails: body.tails,
+    addition,
+    loop: body.plan.mode === 'loop',
+    act(item) {
+      body.waiting = before + WALK_BRANCHES;
+      if (item.kind === 'entry') {
+        const index = run.from + item.entry;
+        emitOneRule(body, chain, index, { ...rules[index]!, conditions: item.conditions });
+        placeResume(body, chain, index);
+        lookOn(item.row);
+        return;
+      }
+      if (item.kind === 'act') emitRowAction(body, chain, item.action, addition, lookOn);
+    },
+  });
+  let branches = 0;
+  for (let at = start; at < out.code.length; at++) if (isBranch(out.code[at]!)) branches++;
+  body.waiting = before + Math.min(branches, WALK_BRANCHES);
+  body.total += branches * body.plan.chains.get(chain)!.contexts;
+}
+
+/** Actions that rows share; the byte offset of the counter is in r5. */
+function emitRowAction(body: Body, chain: number, action: Action, addition: Addition, lookOn: () => void): void {
+  const { ctx, tails } = body;
+  const { out } = ctx;
+  switch (action.kind) {
+    case 'reject':
+      out.emit(mov.reg(R1, R5), mov.imm(R8, rejectValue(ctx.family, action.with)), ja(tails.reject[addition]));
+      return;
+    case 'return':
+      countRow(ctx, addition);
+      out.emit(ja(body.endLabels.get(chain)!));
+      return;
+    case 'goto':
+      countRow(ctx, addition);
+      handOnReturn(body, chain, action.chain);
+      enterChain(body, action.chain);
+      return;
+    case 'continue':
+      countRow(ctx, addition);
+      lookOn();
+      return;
+    default:
+      throw new Error(`${action.kind} is not shared by rows`);
+  }
 }
 
 /** Branches of the rule whose tests begin at `start` that stay waiting: all but, before a verdict, the last. */
@@ -149,6 +253,7 @@ function branchesOf(body: Body, rule: PolicyRule, start: number): number {
   for (let at = start; at < code.length; at++) if (isBranch(code[at]!)) branches++;
   for (const condition of rule.conditions) if (condition.kind === 'stateful') branches += HIDDEN_BRANCHES;
   if (rule.action.kind === 'log' && body.plan.mode === 'exact') branches += LOG_BRANCHES;
+  if (rule.action.kind === 'effect' && body.plan.mode === 'exact') branches += EFFECT_BRANCHES;
   return Math.max(0, branches);
 }
 
@@ -176,6 +281,10 @@ function emitMatch(body: Body, chain: number, index: number, rule: PolicyRule): 
     case 'log':
       count(ctx, rule.counter, addition);
       emitLogRule(body, rule);
+      return;
+    case 'effect':
+      count(ctx, rule.counter, addition);
+      emitEffectRule(body, rule, action.effect);
       return;
     case 'return':
       count(ctx, rule.counter, addition);
@@ -245,7 +354,7 @@ function resumeFrom(body: Body, slot: { exact: number; cell: number }, places: r
 
 /** A resume point that the plan does not know. */
 function newResume(body: Body, hint: string): Resume {
-  const number = body.plan.lastNumber + body.cuts.length + body.logs.length + 1;
+  const number = body.plan.lastNumber + body.cuts.length + body.logs.length + body.effects.length + 1;
   return { number, label: body.ctx.out.label(hint) };
 }
 
@@ -270,6 +379,29 @@ function emitLogBlock(body: Body): void {
   resumeFrom(body, STACK.logReturn, body.logs);
 }
 
+/** Records the effect; the rules behind a terminal one are not for this packet. */
+function emitEffectRule(body: Body, rule: PolicyRule, effect: number): void {
+  const { out } = body.ctx;
+  const back = newResume(body, 'recorded');
+  body.effects.push(back);
+  emitMarkChange(body.ctx, rule);
+  storeEffect(body.ctx, effect);
+  out.emit(
+    body.plan.mode === 'exact'
+      ? st.dw(R10, STACK.logReturn.exact, back.number)
+      : st.w(R10, STACK.logReturn.cell, back.number),
+    ja(body.effectBlock),
+    at(back.label),
+  );
+  if (body.ctx.policy.effects![effect]!.terminal) out.emit(ja(body.tails.pass));
+}
+
+function emitEffectBlock(body: Body): void {
+  body.ctx.out.emit(at(body.effectBlock));
+  emitEffect(body.ctx, body.tails.lost);
+  resumeFrom(body, STACK.logReturn, body.effects);
+}
+
 /** The underflow of the built-in chain: its policy counts and decides. */
 function emitPolicy(body: Body): void {
   const { ctx, plan, tails } = body;
@@ -283,10 +415,21 @@ function emitPolicy(body: Body): void {
 }
 
 function emitCut(body: Body): void {
-  const cut = newResume(body, 'cut');
-  body.cuts.push(cut);
+  const cut = newCut(body, 'cut');
   body.waiting = 0;
-  body.ctx.out.emit(st.w(R10, STACK.resume, cut.number), ja(body.loopHead), at(cut.label));
+  goThroughHead(body, cut);
+  body.ctx.out.emit(at(cut.label));
+}
+
+/** A place that is reached through the loop head. */
+function newCut(body: Body, hint: string): Resume {
+  const cut = newResume(body, hint);
+  body.cuts.push(cut);
+  return cut;
+}
+
+function goThroughHead(body: Body, { number }: Resume): void {
+  body.ctx.out.emit(st.w(R10, STACK.resume, number), ja(body.loopHead));
 }
 
 /** Every place that the loop head can lead to. */
@@ -294,6 +437,6 @@ function placesOf(body: Body): readonly Resume[] {
   const returns = [...body.plan.chains.values()]
     .filter(({ slot }) => slot !== undefined)
     .flatMap((chain) => chain.returns.map(({ number }) => ({ number, label: body.resumeLabels.get(number)! })));
-  const places = new Map([...returns, ...body.cuts, ...body.logs].map((place) => [place.number, place]));
+  const places = new Map([...returns, ...body.cuts, ...body.logs, ...body.effects].map((place) => [place.number, place]));
   return [...places.values()].sort((a, b) => a.number - b.number);
 }

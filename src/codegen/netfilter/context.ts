@@ -2,12 +2,14 @@
 
 import { call, ldx, st } from '../../bpf/assembly.ts';
 import type { CodeItem, Label } from '../../bpf/code.ts';
+import type { Enumerator } from '../../bpf/environment-members.ts';
 import type { KernelFacts, MemberPlace, NeededMember } from '../../bpf/facts.ts';
 import { R10 } from '../../bpf/instruction.ts';
 import type { Family, Hook } from '../../packet/netfilter.ts';
 import type { TablePolicy } from '../../policy/ir.ts';
 import type { Emitter } from './emitter.ts';
 import type { FlowLayout } from './flow-word.ts';
+import type { TableRuns } from './lookup/plan.ts';
 import { CTX } from './layout.ts';
 
 export interface HookContext {
@@ -24,12 +26,18 @@ export interface HookContext {
   readonly atomicChains: ReadonlySet<number>;
   /** Byte offsets of the table's state objects in the state map. */
   readonly stateOffsets: readonly number[];
+  /** Chains with rules that are decided by look-ups. */
+  readonly runs: TableRuns;
   /** Byte offsets of log records (log-record.ts) by counter of the rule. */
   readonly logOffsets: ReadonlyMap<number, number>;
+  /** Number of the table's effect 0 among all effects, as the lists of packets have it. */
+  readonly effectOffset: number;
+  /** Rules read marks that effects before them can change: they lie in cells of the stack. */
+  readonly simulatesMarks: boolean;
   /** Functions that the program calls; they are emitted once, behind it. */
   readonly functions: Map<Label, (ctx: HookContext) => void>;
   /** Things the rules turned out to use, which the prologue then prepares. */
-  readonly used: Set<'transportOffset'>;
+  readonly used: Set<'transportOffset' | 'clock'>;
 }
 
 /** Context of one copy of the rules: the same rules are compiled once for ordinary packets and once for odd ones. */
@@ -53,6 +61,12 @@ export function memberPlace(facts: KernelFacts, name: NeededMember): MemberPlace
   const place = facts.members[name];
   if (place === undefined) throw new MissingMember(name);
   return place;
+}
+
+export function enumeratorOf(facts: KernelFacts, name: Enumerator): number {
+  const value = facts.enumerators[name];
+  if (value === undefined) throw new MissingMember(name);
+  return value;
 }
 
 /** Loads a whole member of at most 8 bytes (no bit field) through the pointer in `base`. */

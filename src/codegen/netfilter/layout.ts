@@ -31,6 +31,8 @@ export const STACK = {
   resume: -12,
   /** Cell: offset of the transport header. */
   transportOffset: -20,
+  /** The second it is, 32 bits (fields/clock.ts); a store to transportOffset follows its own, so that nothing of it is remembered. */
+  clock: -24,
   /** struct bpf_dynptr, 16 bytes. */
   dynptr: -40,
   /** First bytes of the transport header, 24 bytes. */
@@ -46,8 +48,11 @@ export const STACK = {
   logRecord: -108,
   /** Number of the resume point behind a LOG rule: exact, and as a cell in the same slot. */
   logReturn: { exact: -120, cell: -116 },
+  /** Cells: marks of the packet and of its connection as rules see them, where effects change them (effects.ts). */
+  mark: -124,
+  entryMark: -132,
   /** Return slots follow, 8 bytes each, downwards. */
-  slots: -128,
+  slots: -144,
 } as const;
 
 /**
@@ -62,7 +67,7 @@ export const SCRATCH = [
 ] as const;
 
 /** How many return slots fit beside the frame of the function that a hook program may call (512 bytes in all). */
-export const MAX_SLOTS = 40;
+export const MAX_SLOTS = 38;
 
 /** Place of a return slot: its aligned form remembers constants, its cell form does not. */
 export function slotOffset(slot: number): { readonly exact: number; readonly cell: number } {
@@ -83,10 +88,15 @@ export const HELPER = {
   tailCall: 12,
   jiffies: 118,
   ktime: 5,
+  spinLock: 93,
+  spinUnlock: 94,
+  forEachElement: 164,
   probeReadKernel: 113,
   ringbufReserve: 131,
   ringbufSubmit: 132,
   dynptrRead: 201,
+  thisCpuPtr: 154,
+  coarseClock: 160,
 } as const;
 
 /** Verdicts of a netfilter program. */

@@ -57,7 +57,7 @@ export function emitLog(ctx: BodyContext): void {
     loadSkb(ctx, R1),
     loadMember(ctx, R2, R1, 'sk_buff.len'),
     stx.w(EVENT, F.length.offset, R2),
-    loadMember(ctx, R2, R1, 'sk_buff.mark'),
+    ctx.simulatesMarks ? ldx.w(R2, R10, STACK.mark) : loadMember(ctx, R2, R1, 'sk_buff.mark'),
     stx.w(EVENT, F.mark.offset, R2),
     st.b(EVENT, F.hook.offset, NF_INET_HOOK[ctx.hook]),
     st.b(EVENT, F.hook.offset + 3, 0),

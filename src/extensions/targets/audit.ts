@@ -7,6 +7,7 @@ export const audit: TargetExtension = {
   name: 'AUDIT',
   summary: 'Writes the packet to the audit log, and goes on.',
   families: ['ipv4', 'ipv6'],
+  effect: {},
   options: [
     {
       name: 'type',

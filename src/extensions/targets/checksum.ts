@@ -7,6 +7,7 @@ export const checksum: TargetExtension = {
   name: 'CHECKSUM',
   summary: 'Computes a checksum that was left to the hardware.',
   families: ['ipv4', 'ipv6'],
+  effect: { writes: ['bytes'] },
   tables: ['mangle'],
   options: [{ name: 'checksum-fill', value: flag, mandatory: true }],
 };

@@ -7,6 +7,7 @@ export const classify: TargetExtension = {
   name: 'CLASSIFY',
   summary: 'Puts the packet into a class of traffic control.',
   families: ['ipv4', 'ipv6'],
+  effect: {},
   hooks: ['FORWARD', 'OUTPUT', 'POSTROUTING'],
   options: [{ name: 'set-class', value: classId, syntax: 'major:minor', mandatory: true }],
 };

@@ -1,9 +1,10 @@
+import type { MarkChange } from '../../policy/effect.ts';
 import type { OptionMap, OptionSpec, TargetExtension } from '../contract.ts';
 import { given, refuse, withOption, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
 import { U32_MAX } from '../values/numbers.ts';
-import { foldMark, markOptions } from './mark-values.ts';
+import { foldMark, markOptions, xmark } from './mark-values.ts';
 
 const SET = ['set-xmark', 'set-mark', 'and-mark', 'or-mark', 'xor-mark'] as const;
 const MODES = [...SET, 'save-mark', 'restore-mark'] as const;
@@ -27,6 +28,8 @@ export const connmark: TargetExtension = {
   name: 'CONNMARK',
   summary: 'Changes the mark of the connection, or copies it from or to that of the packet.',
   families: ['ipv4', 'ipv6'],
+  conntrack: true,
+  effect: (options) => ({ change: connmarkChange(options) }),
   options: OPTIONS,
   normalise: (options) => withoutIdleShifts(foldMasks(foldMark(options))),
   check(options, ctx) {
@@ -54,4 +57,13 @@ function foldMasks(options: OptionMap): OptionMap {
 function withoutIdleShifts(options: OptionMap): OptionMap {
   const idle = ['left-shift-mark', 'right-shift-mark'].filter((name) => given(options, name, 'integer')?.value === 0n);
   return idle.length === 0 ? options : without(options, ...idle);
+}
+
+/** The change as connmark_tg_shift makes it. */
+function connmarkChange(options: OptionMap): MarkChange {
+  const number = (name: string, absent: bigint): number => Number(given(options, name, 'integer')?.value ?? absent);
+  const shift = number('left-shift-mark', 0n) - number('right-shift-mark', 0n);
+  if (options['set-xmark'] !== undefined) return { kind: 'connmark', ...xmark(options), shift };
+  const masks = { nfmask: number('nfmask', U32_MAX), ctmask: number('ctmask', U32_MAX), shift };
+  return { kind: options['save-mark'] === undefined ? 'restore' : 'save', ...masks };
 }

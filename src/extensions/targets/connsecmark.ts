@@ -8,6 +8,7 @@ export const connsecmark: TargetExtension = {
   name: 'CONNSECMARK',
   summary: 'Copies the security mark from the packet to its connection, or back.',
   families: ['ipv4', 'ipv6'],
+  effect: {},
   tables: ['mangle', 'security'],
   conntrack: true,
   options: [

@@ -36,6 +36,7 @@ export const ct: TargetExtension = {
   name: 'CT',
   summary: 'Says how the connection of a packet is to be tracked, or that it is not.',
   families: ['ipv4', 'ipv6'],
+  effect: (options) => ({ writes: ['ct.'], conntrack: options['notrack'] === undefined }),
   tables: ['raw'],
   hooks: ['PREROUTING', 'OUTPUT'],
   options: OPTIONS,

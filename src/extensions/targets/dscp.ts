@@ -3,6 +3,7 @@ import { requireOneOf, without } from '../options.ts';
 import { choice } from '../values/choice.ts';
 import { DSCP_CLASSES } from '../values/dscp-classes.ts';
 import { hexByte } from '../values/hex-byte.ts';
+import { TOS_WRITES } from './tos-writes.ts';
 
 const OPTIONS: readonly OptionSpec[] = [
   { name: 'set-dscp', value: hexByte(0x3fn), syntax: '0...63', excludes: ['set-dscp-class'] },
@@ -20,6 +21,7 @@ export const dscp: TargetExtension = {
   name: 'DSCP',
   summary: 'Changes the differentiated services field.',
   families: ['ipv4', 'ipv6'],
+  effect: { writes: TOS_WRITES },
   tables: ['mangle'],
   options: OPTIONS,
   normalise(options) {

@@ -2,6 +2,7 @@ import type { OptionMap, OptionSpec, TargetExtension } from '../contract.ts';
 import { given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
+import { TOS_WRITES } from './tos-writes.ts';
 
 const TCP = 6;
 const TARGET = 'target "ECN"';
@@ -20,6 +21,7 @@ export const ecn: TargetExtension = {
   name: 'ECN',
   summary: 'Changes the bits of explicit congestion notification in the TCP header, or in the IP header.',
   families: ['ipv4'],
+  effect: { needsProtocol: true, writes: [...TOS_WRITES, 'tcp.flags'] },
   tables: ['mangle'],
   options: OPTIONS,
   normalise(options) {

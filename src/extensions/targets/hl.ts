@@ -10,6 +10,7 @@ export const hl: TargetExtension = {
   name: 'HL',
   summary: 'Changes the hop limit.',
   families: ['ipv6'],
+  effect: { writes: ['ip6.hopLimit', 'bytes'] },
   tables: ['mangle'],
   options: OPTIONS,
   check: (options, ctx) =>

@@ -43,6 +43,7 @@ export const hmark: TargetExtension = {
   name: 'HMARK',
   summary: 'Sets the mark of the packet to a hash of its addresses and ports.',
   families: ['ipv4', 'ipv6'],
+  effect: { writes: ['meta.mark'] },
   options: [
     ...PARTS,
     { name: 'hmark-rnd', value: hexDigits(0n, U32_MAX, 8), syntax: 'n', mandatory: true },

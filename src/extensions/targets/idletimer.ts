@@ -12,6 +12,7 @@ export const idletimer: TargetExtension = {
   name: 'IDLETIMER',
   summary: 'Tells user space through sysfs when no packet has come for a time.',
   families: ['ipv4', 'ipv6'],
+  effect: {},
   options: [
     { name: 'timeout', value: integer(1n, LONGEST), syntax: 'seconds', mandatory: true },
     {

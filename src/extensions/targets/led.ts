@@ -19,6 +19,7 @@ export const led: TargetExtension = {
   name: 'LED',
   summary: 'Lights a lamp when a packet comes.',
   families: ['ipv4', 'ipv6'],
+  effect: {},
   options: OPTIONS,
   normalise: withoutIdleDelay,
 };

@@ -1,7 +1,7 @@
 /** The ways in which MARK and CONNMARK spell one thing: mark = (mark & ~mask) ^ value. */
 
 import type { OptionMap, OptionSpec } from '../contract.ts';
-import { given, withOption, without } from '../options.ts';
+import { always, given, withOption, without } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { masked } from '../values/masked.ts';
 import { U32_MAX } from '../values/numbers.ts';
@@ -43,4 +43,10 @@ function asXmark(name: 'set-mark' | 'and-mark' | 'or-mark' | 'xor-mark', options
     case 'xor-mark':
       return { value: bits, mask: 0n };
   }
+}
+
+/** What set-xmark says, as numbers: mark = (mark & ~mask) ^ value. */
+export function xmark(options: OptionMap): { readonly mask: number; readonly value: number } {
+  const { value, mask } = always(options, 'set-xmark', 'masked');
+  return { mask: Number(mask), value: Number(value) };
 }

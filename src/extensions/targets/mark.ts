@@ -1,6 +1,6 @@
 import type { TargetExtension } from '../contract.ts';
 import { refuse } from '../options.ts';
-import { foldMark, markOptions } from './mark-values.ts';
+import { foldMark, markOptions, xmark } from './mark-values.ts';
 
 /** xt_MARK revision 2. */
 export const mark: TargetExtension = {
@@ -8,6 +8,7 @@ export const mark: TargetExtension = {
   name: 'MARK',
   summary: 'Changes the mark of the packet.',
   families: ['ipv4', 'ipv6'],
+  effect: (options) => ({ change: { kind: 'mark', ...xmark(options) } }),
   options: markOptions(),
   normalise: foldMark,
   check: (options, ctx) =>

@@ -11,6 +11,7 @@ export const nfqueue: TargetExtension = {
   name: 'NFQUEUE',
   summary: 'Lets a program in user space decide.',
   families: ['ipv4', 'ipv6'],
+  effect: { terminal: true },
   options: [
     { name: 'queue-num', value: integer(0n, U16_MAX), syntax: 'n', excludes: ['queue-balance'] },
     { name: 'queue-balance', value: queueRange, syntax: 'n:n', excludes: ['queue-num'] },

@@ -6,6 +6,7 @@ export const notrack: TargetExtension = {
   name: 'NOTRACK',
   summary: 'The connection of the packet is not tracked, as with `-j CT --notrack`.',
   families: ['ipv4', 'ipv6'],
+  effect: { writes: ['ct.'] },
   tables: ['raw'],
   hooks: ['PREROUTING', 'OUTPUT'],
   options: [],

@@ -15,6 +15,7 @@ function npt(name: 'SNPT' | 'DNPT', summary: string, hooks: readonly Hook[]): Ta
     name,
     summary,
     families: ['ipv6'],
+    effect: { writes: ['ip6.', 'bytes', 'transport.', 'tcp.', 'route.'] },
     tables: ['mangle'],
     hooks,
     options: [

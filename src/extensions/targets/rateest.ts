@@ -22,6 +22,7 @@ export const rateest: TargetExtension = {
     'The interval is rounded up to 0.25, 0.5, 1, 2, 4 or 8 seconds, the time of averaging to a doubling of that.',
   ],
   families: ['ipv4', 'ipv6'],
+  effect: { writes: ['asked.', 'rateest'] },
   options: [
     { name: 'rateest-name', value: name(15), syntax: 'name', mandatory: true },
     { name: INTERVAL, value: timeSpan, syntax: 'time', mandatory: true },

@@ -8,6 +8,7 @@ export const secmark: TargetExtension = {
   summary: 'Sets the security mark of the packet.',
   notes: ['Whether the security module knows the context is only known when the rule is loaded.'],
   families: ['ipv4', 'ipv6'],
+  effect: {},
   tables: ['mangle', 'security'],
   options: [{ name: 'selctx', value: name(255, { whole: true }), syntax: 'context', mandatory: true }],
 };

@@ -31,6 +31,7 @@ export const set: TargetExtension = {
     'Adds addresses or ports of the packet to an ipset, deletes them from it, or takes mark, priority and queue from it.',
   notes: ['Whether there is such a set, and of what type, is only known when the rule is loaded.'],
   families: ['ipv4', 'ipv6'],
+  effect: (options) => ({ writes: options['map-set'] === undefined ? ['asked.'] : ['asked.', 'meta.mark'] }),
   options: OPTIONS,
   hooksFor: (options) =>
     options['map-prio'] === undefined && options['map-queue'] === undefined ? EVERYWHERE : ON_THE_WAY_OUT,

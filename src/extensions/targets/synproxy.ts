@@ -9,6 +9,7 @@ export const synproxy: TargetExtension = {
   name: 'SYNPROXY',
   summary: 'Answers for a server until a connection is proven not to be a flood of SYNs.',
   families: ['ipv4', 'ipv6'],
+  effect: { terminal: true, needsProtocol: true },
   protocols: [6],
   hooks: ['INPUT', 'FORWARD'],
   conntrack: true,

@@ -7,6 +7,7 @@ export const tcpoptstrip: TargetExtension = {
   name: 'TCPOPTSTRIP',
   summary: 'Overwrites options of the TCP header with padding.',
   families: ['ipv4', 'ipv6'],
+  effect: { needsProtocol: true, writes: ['bytes', 'tcp.options'] },
   tables: ['mangle'],
   protocols: [6],
   options: [{ name: 'strip-options', value: tcpOptionList, syntax: 'number or name,...' }],

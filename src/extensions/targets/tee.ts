@@ -9,6 +9,7 @@ export const tee: TargetExtension = {
   name: 'TEE',
   summary: 'Sends a copy of the packet to another machine of the network, and goes on.',
   families: ['ipv4', 'ipv6'],
+  effect: {},
   options: [
     { name: 'gateway', value: hostAddress, syntax: 'address', mandatory: true },
     { name: 'oif', value: name(15, { mayBeEmpty: true }), syntax: 'device' },

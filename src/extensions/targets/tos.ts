@@ -3,6 +3,7 @@ import { given, requireOneOf, withOption, without } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { U8_MAX } from '../values/numbers.ts';
 import { tosMask } from '../values/tos.ts';
+import { TOS_WRITES } from './tos-writes.ts';
 
 const NAMES = ['set-tos', 'and-tos', 'or-tos', 'xor-tos'] as const;
 
@@ -12,6 +13,7 @@ export const tos: TargetExtension = {
   name: 'TOS',
   summary: 'Changes the type of service.',
   families: ['ipv4', 'ipv6'],
+  effect: { writes: TOS_WRITES },
   tables: ['mangle'],
   options: NAMES.map((name) => ({
     name,

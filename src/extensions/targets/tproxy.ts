@@ -10,6 +10,7 @@ export const tproxy: TargetExtension = {
   name: 'TPROXY',
   summary: 'Hands a packet to a local socket without changing it.',
   families: ['ipv4', 'ipv6'],
+  effect: { terminal: true, needsProtocol: true },
   tables: ['mangle'],
   hooks: ['PREROUTING'],
   protocols: [6, 17],

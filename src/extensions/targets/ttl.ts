@@ -22,6 +22,7 @@ export const ttl: TargetExtension = {
   name: 'TTL',
   summary: 'Changes the time to live.',
   families: ['ipv4'],
+  effect: { writes: ['ip.ttl', 'bytes'] },
   tables: ['mangle'],
   options: OPTIONS,
   check: (options, ctx) =>

@@ -1,17 +1,18 @@
 /** Fields of the packet buffer, the hook and the IP header that have no place in a register. */
 
 import { add, and, at, endian, jeq, jne, ldx, lsh, mov, rsh } from '../../../bpf/assembly.ts';
-import { R0, R1, R2 } from '../../../bpf/instruction.ts';
+import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
 import { castNetworkHeader, castTo, loadStatePointer } from '../cast.ts';
 import { type HookContext, loadMember, loadSkb, memberPlace } from '../context.ts';
-import { ADDRESSES, FLOW } from '../layout.ts';
+import { ADDRESSES, FLOW, STACK } from '../layout.ts';
 
 export function loadLength(ctx: HookContext): void {
   ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.len'));
 }
 
 export function loadMark(ctx: HookContext): void {
-  ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.mark'));
+  if (ctx.simulatesMarks) ctx.out.emit(ldx.w(R1, R10, STACK.mark));
+  else ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.mark'));
 }
 
 export function loadPacketType(ctx: HookContext): void {
