@@ -29,7 +29,7 @@ export interface HeaderTest {
 
 /**
  * The first IPv6 extension header of this number, as ipv6_find_hdr(skb, &offset, header, NULL, NULL) of Linux 6.18 finds it:
- * not behind ESP or "no next header", not in later fragments. All of the tests hold: yes; one does not: no.
+ * not behind ESP or "no next header", nor behind the header of a later fragment. All of the tests hold: yes; one does not: no.
  */
 export interface ExtensionHeaderScan {
   readonly kind: 'extensionHeader';
@@ -38,8 +38,8 @@ export interface ExtensionHeaderScan {
   readonly least: number;
   /** Answer when it has fewer, or when the chain cannot be walked up to it. */
   readonly unreadable: 'evil' | 'no';
-  /** No match unless the header's whole length, (byte 1 + 1) * 8, lies in the packet. */
-  readonly whole: boolean;
+  /** Answer when the header's whole length, (byte 1 + 1) * 8, does not lie in the packet; absent: nobody looks. */
+  readonly cut?: 'evil' | 'no';
   readonly tests: readonly HeaderTest[];
   readonly rest?: OptionSequence | AddressSequence | SegmentTests;
 }

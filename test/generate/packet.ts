@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import { parseAddress } from '../../src/packet/address.ts';
 import { type ExtensionHeader, ipv4, ipv6 } from '../../src/packet/craft.ts';
 import type { Family, Hook } from '../../src/packet/netfilter.ts';
-import { esp, icmp, type Payload, raw, sctp, tcp, truncated, udp, udplite } from '../../src/packet/transport.ts';
+import { icmp, type Payload, raw, tcp, truncated, udp, udplite } from '../../src/packet/transport.ts';
 import { type ConntrackView, type PacketView, packetView } from '../../src/policy/packet-view.ts';
+import { dccpPayload, indexedPayload, sctpPayload, tcpWithOptions } from './headers.ts';
 import { nastyPackets } from './nasty.ts';
 import { UNIVERSE, type Universe } from './universe.ts';
 
@@ -172,8 +173,10 @@ function payload(universe: Universe): fc.Arbitrary<Payload> {
         .map(([type, code]) => icmp({ type, code })),
     },
     { weight: 1, arbitrary: ports.map(udplite) },
-    { weight: 1, arbitrary: ports.map(sctp) },
-    { weight: 1, arbitrary: fc.constant(esp({ spi: 5 })) },
+    { weight: 1, arbitrary: sctpPayload(ports) },
+    { weight: 1, arbitrary: dccpPayload(ports) },
+    { weight: 1, arbitrary: tcpWithOptions(ports) },
+    { weight: 1, arbitrary: indexedPayload },
     { weight: 1, arbitrary: fc.tuple(byte, data).map(([protocol, bytes]) => raw(protocol, bytes)) },
   );
   return fc.oneof(

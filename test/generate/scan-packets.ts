@@ -4,6 +4,7 @@ import type { Family } from '../../src/packet/netfilter.ts';
 import type { Expr, PolicyRule } from '../../src/policy/ir.ts';
 import type { Scan } from '../../src/policy/scan.ts';
 import { extensionPackets, headerSetPackets } from './extension-packets.ts';
+import { headerScanPackets } from './header-packets.ts';
 
 /** For each different scan of the rule, packets that look at it from all sides. */
 export function scanPackets(family: Family, rule: PolicyRule): readonly Uint8Array[] {
@@ -25,11 +26,16 @@ function scansOf(expr: Expr): readonly Scan[] {
   }
 }
 
-function packetsOf(_family: Family, scan: Scan): readonly Uint8Array[] {
+function packetsOf(family: Family, scan: Scan): readonly Uint8Array[] {
   switch (scan.kind) {
     case 'extensionHeader':
       return extensionPackets(scan);
     case 'headerSet':
       return headerSetPackets();
+    case 'u32':
+    case 'tcpMss':
+    case 'dccpOption':
+    case 'sctpChunks':
+      return headerScanPackets(family, scan);
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { add, and, at, call, endian, exit, jslt, ldx, mov, st, sub } from '../../bpf/assembly.ts';
+import type { CodeItem } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R7, R10 } from '../../bpf/instruction.ts';
 import type { PayloadTest } from '../../policy/ir.ts';
 import type { Target } from './branch.ts';
@@ -41,16 +42,12 @@ function loadPayload(ctx: BodyContext, { base, offset, bits }: PayloadTest): voi
     out.emit(ldx.w(R2, R10, STACK.transportOffset));
     if (offset !== 0) out.emit(add.imm(R2, offset));
   } else out.emit(mov.imm(R2, offset));
-  callReadBytes(ctx, bits);
-  out.emit(mov.reg(R1, R0));
+  out.emit(loadSkb(ctx, R1), ...callReadBytes(ctx, bits), mov.reg(R1, R0));
 }
 
-/** r0 = the bytes at offset r2 of the packet as a number of `bits` bits, 0 when not all of them are there; uses r1..r5. */
-export function callReadBytes(ctx: HookContext, bits: Bits): void {
-  ctx.out.emit(
-    loadSkb(ctx, R1),
-    callFunction(ctx, `read_bytes_${bits}`, (at) => emitReadBytes(at, bits)),
-  );
+/** r0 = the bytes at offset r2 of skb r1, as a number of `bits` bits, 0 when not all of them are there; uses r1..r5. */
+export function callReadBytes(ctx: HookContext, bits: Bits): readonly CodeItem[] {
+  return [callFunction(ctx, `read_bytes_${bits}`, (within) => emitReadBytes(within, bits))];
 }
 
 /** dst = the number at r0. */

@@ -1,7 +1,9 @@
 /** What the rules that a hook can reach ask for. */
 
+import type { Family } from '../../packet/netfilter.ts';
 import { FIELDS, type FieldName } from '../../policy/fields.ts';
 import type { Expr, PolicyRule, RejectWith, TablePolicy } from '../../policy/ir.ts';
+import { fieldsOfStateful } from '../../policy/named-tests.ts';
 import { readsTransport, type Scan } from '../../policy/scan.ts';
 import { answersNeeded } from './asked.ts';
 
@@ -29,7 +31,7 @@ export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
   let effects = false;
   for (const chain of used) {
     for (const rule of policy.chains[chain]!.rules) {
-      collectRule(rule, fields, loops);
+      collectRule(rule, policy.family, fields, loops);
       if (rule.action.kind === 'reject') reject.add(rule.action.with);
       if (rule.action.kind === 'log') log = true;
       if (rule.action.kind === 'effect') effects = true;
@@ -48,8 +50,11 @@ export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
   };
 }
 
-function collectRule(rule: PolicyRule, fields: Set<FieldName>, loops: Set<number | Scan>): void {
-  for (const condition of rule.conditions) if (condition.kind !== 'stateful') collect(condition.expr, fields, loops);
+function collectRule(rule: PolicyRule, family: Family, fields: Set<FieldName>, loops: Set<number | Scan>): void {
+  for (const condition of rule.conditions) {
+    if (condition.kind !== 'stateful') collect(condition.expr, fields, loops);
+    else for (const field of fieldsOfStateful(condition.test, family)) fields.add(field);
+  }
 }
 
 function collect(expr: Expr, fields: Set<FieldName>, loops: Set<number | Scan>): void {

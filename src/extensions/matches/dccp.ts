@@ -1,4 +1,8 @@
-import type { MatchExtension, ValueType } from '../contract.ts';
+import { conditions, hotdrop, invertIf, payload, require } from '../../policy/expr.ts';
+import type { Condition } from '../../policy/ir.ts';
+import type { MatchExtension, OptionMap, ValueType } from '../contract.ts';
+import { cannot, given, lowered } from '../options.ts';
+import { inRange, transportHeader } from '../transport.ts';
 import { integer } from '../values/integer.ts';
 import { portRange } from '../values/port.ts';
 import { wordSet } from '../values/word-set.ts';
@@ -31,6 +35,14 @@ const types: ValueType = {
   print: (value, ctx) => words.print(value, ctx).map((word) => (word === '' ? '""' : word)),
 };
 
+const HEADER = 12;
+/** The packet type: four bits above the lowest of byte 8. */
+const TYPE = { base: 'transport', offset: 8, bits: 8 } as const;
+const TYPE_MASK = 0x1en;
+const INVALID = BigInt(TYPES.indexOf('INVALID'));
+const EVIL_AND_MATCHED =
+  'the kernel lets a packet with broken options match an inverted --dccp-option, carries out the target and then drops the packet';
+
 /** xt_dccp. */
 export const dccp: MatchExtension = {
   kind: 'match',
@@ -43,4 +55,26 @@ export const dccp: MatchExtension = {
     { name: 'dccp-types', value: types, syntax: 'type,...', invertible: true },
     { name: 'dccp-option', value: integer(1n, 255n), syntax: 'number', invertible: true },
   ],
+  lower(options, ctx) {
+    const option = given(options, 'dccp-option', 'integer');
+    if (option?.invert === true) return cannot(EVIL_AND_MATCHED);
+    const scan = { kind: 'scan', scan: { kind: 'dccpOption', option: Number(option?.value ?? 0n) } } as const;
+    return lowered(
+      conditions(
+        ...transportHeader(ctx.family, HEADER),
+        require(inRange('transport.sport', given(options, 'sport', 'range'))),
+        require(inRange('transport.dport', given(options, 'dport', 'range'))),
+        ...typeConditions(options),
+        ...(option === undefined ? [] : [hotdrop({ ...scan, outcome: 'evil' }), require({ ...scan, outcome: 'yes' })]),
+      ),
+    );
+  },
 };
+
+function typeConditions(options: OptionMap): readonly Condition[] {
+  const asked = given(options, 'dccp-types', 'set');
+  if (asked === undefined) return [];
+  const numbers = asked.members.map((name) => BigInt(TYPES.findIndex((type) => type === name)));
+  const ranges = numbers.map((type) => ({ min: type << 1n, max: type === INVALID ? TYPE_MASK : type << 1n }));
+  return [require(invertIf(asked.invert, payload(TYPE, ranges, TYPE_MASK)))];
+}

@@ -1,7 +1,16 @@
+import { conditions, hotdrop, require } from '../../policy/expr.ts';
+import type { NumberRange } from '../../policy/scan.ts';
+import type { SctpChunksScan } from '../../policy/scan-sctp-chunks.ts';
 import type { MatchExtension } from '../contract.ts';
-import { chunkTypes } from '../values/chunk-types.ts';
+import { cannot, given, lowered } from '../options.ts';
+import { inRange, transportHeader } from '../transport.ts';
+import { CHUNK_TYPES, chunkFlags, chunkTypes } from '../values/chunk-types.ts';
 import { portRange } from '../values/port.ts';
 import { portOptions } from './ports.ts';
+
+const HEADER = 12;
+const EVIL_AND_MATCHED =
+  'the kernel lets a packet with a broken chunk match an inverted --chunk-types, carries out the target and then drops the packet';
 
 /** xt_sctp. */
 export const sctp: MatchExtension = {
@@ -15,4 +24,42 @@ export const sctp: MatchExtension = {
     ...portOptions(portRange('sctp')),
     { name: 'chunk-types', value: chunkTypes, syntax: 'all|any|only type[:flags],...', invertible: true },
   ],
+  lower(options, ctx) {
+    const chunks = given(options, 'chunk-types', 'set');
+    if (chunks?.invert === true) return cannot(EVIL_AND_MATCHED);
+    const scan = chunks === undefined ? undefined : ({ kind: 'scan', scan: chunksScan(chunks.members) } as const);
+    return lowered(
+      conditions(
+        ...transportHeader(ctx.family, HEADER),
+        require(inRange('transport.sport', given(options, 'sport', 'range'))),
+        require(inRange('transport.dport', given(options, 'dport', 'range'))),
+        ...(scan === undefined ? [] : [hotdrop({ ...scan, outcome: 'evil' }), require({ ...scan, outcome: 'yes' })]),
+      ),
+    );
+  },
 };
+
+function chunksScan([how = '', ...list]: readonly string[]): SctpChunksScan {
+  const chosen = list[0] === 'ALL' || list[0] === 'NONE' ? [] : list;
+  const numbers = chosen.map((item) => CHUNK_TYPES[item.split(':')[0] ?? '']!);
+  const types = numbers.map((type) => ({ min: type, max: type })).sort((a, b) => a.min - b.min);
+  return {
+    kind: 'sctpChunks',
+    how: how === 'any' || how === 'only' ? how : 'all',
+    types: list[0] === 'ALL' ? [{ min: 0, max: 255 }] : joinNeighbours(types),
+    flags: chosen.flatMap((item, at) => {
+      const flags = chunkFlags(item);
+      return flags === undefined ? [] : [{ type: numbers[at]!, ...flags }];
+    }),
+  };
+}
+
+function joinNeighbours(sorted: readonly NumberRange[]): readonly NumberRange[] {
+  const out: NumberRange[] = [];
+  for (const range of sorted) {
+    const last = out.at(-1);
+    if (last !== undefined && last.max + 1 === range.min) out[out.length - 1] = { min: last.min, max: range.max };
+    else out.push(range);
+  }
+  return out;
+}

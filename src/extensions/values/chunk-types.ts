@@ -67,6 +67,17 @@ export const chunkTypes: ValueType = {
   },
 };
 
+/** Flags that a printed item asks for, `DATA:Be`: those that must be set and those that must not; undefined when there are none. */
+export function chunkFlags(item: string): { readonly mask: number; readonly value: number } | undefined {
+  const [type = '', letters = ''] = item.split(':', 2);
+  if (letters === '') return undefined;
+  const names = FLAGS[type] ?? '';
+  const bit = (letter: string): number => 1 << (names.length - 1 - names.indexOf(letter.toUpperCase()));
+  const set = [...letters].filter((letter) => letter === letter.toUpperCase());
+  const sum = (list: readonly string[]): number => list.reduce((bits, letter) => bits | bit(letter), 0);
+  return { mask: sum([...letters]), value: sum(set) };
+}
+
 function inOrder(chosen: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
   return Object.keys(CHUNK_TYPES).flatMap((type) => {
     const letters = chosen.get(type);
