@@ -40,7 +40,11 @@ export function createLiveRows(initial: Rows, orderOf: (row: number) => number, 
   }
   const plan = planLanes(initial.max);
   const encoded = encodeRecords(initial, plan);
-  const records: RecordTable = { plan, stride: encoded.stride, words: enlarge(encoded.words, capacity * encoded.stride) };
+  const records: RecordTable = {
+    plan,
+    stride: encoded.stride,
+    words: enlarge(encoded.words, capacity * encoded.stride),
+  };
   const free: number[] = [];
   let count = initial.count;
   const one = { lo: lo.map(() => new Uint32Array(1)), hi: hi.map(() => new Uint32Array(1)) };

@@ -25,7 +25,10 @@ export interface Sequence {
    * The smallest run of rules around the place before `before` whose numbers can be set apart again; with the new number of each.
    * Undefined when that would be more than `most` rules.
    */
-  crowd(before: number, most: number): { readonly rules: readonly number[]; readonly orders: readonly number[] } | undefined;
+  crowd(
+    before: number,
+    most: number,
+  ): { readonly rules: readonly number[]; readonly orders: readonly number[] } | undefined;
   renumber(rule: number, order: number): void;
 }
 

@@ -1,0 +1,75 @@
+/** One change while it is being made: what is taken, written and no longer used. */
+import { REGION } from '../image.ts';
+import { SLOT_BYTES } from '../slots.ts';
+import type { Write } from './change.ts';
+import type { Heap } from './heap.ts';
+import type { LiveRows } from './live-rows.ts';
+import type { LiveLimits, TreeMemory } from './tree.ts';
+
+export interface Transaction extends TreeMemory {
+  /** Only one row of one rule changes: a single store may be enough. */
+  readonly alone: boolean;
+  /** Pairs of first slot and count, to be given back when no reader is left. */
+  readonly freed: number[];
+  /** Rows whose ids may be used again then. */
+  readonly rowsFreed: number[];
+  /** A store that makes the whole change, instead of another table. */
+  commit?: { readonly offset: number; readonly value: number; readonly place: number };
+  /** Bytes of the region outside of the heap were written. */
+  wrote(offset: number, bytes: number): void;
+  writes(): readonly Write[];
+}
+
+export interface TransactionBase {
+  readonly region: Uint32Array;
+  /** Byte offset of the heap. */
+  readonly heapOffset: number;
+  readonly heap: Heap;
+  readonly words: Uint32Array;
+  readonly rows: LiveRows;
+  readonly limits: LiveLimits;
+}
+
+export function beginTransaction(base: TransactionBase, alone: boolean): Transaction {
+  const { heap, heapOffset, region } = base;
+  const ranges: [offset: number, bytes: number][] = [];
+  const freed: number[] = [];
+  return {
+    words: base.words,
+    rows: base.rows,
+    limits: base.limits,
+    alone,
+    freed,
+    rowsFreed: [],
+    take(count) {
+      const first = heap.take(count);
+      if (count > 0) ranges.push([heapOffset + first * SLOT_BYTES, count * SLOT_BYTES]);
+      return first;
+    },
+    give(first, count) {
+      if (count > 0) freed.push(first, count);
+    },
+    wrote(offset, bytes) {
+      ranges.push([offset, bytes]);
+    },
+    writes() {
+      ranges.sort((a, b) => a[0] - b[0]);
+      const joined: [offset: number, bytes: number][] = [];
+      for (const [offset, bytes] of ranges) {
+        const before = joined.at(-1);
+        if (before !== undefined && before[0] + before[1] >= offset) {
+          before[1] = Math.max(before[1], offset + bytes - before[0]);
+        } else joined.push([offset, bytes]);
+      }
+      return joined.map(([offset, bytes]) => ({
+        offset,
+        bytes: new Uint8Array(region.buffer, region.byteOffset + offset, bytes),
+      }));
+    },
+  };
+}
+
+/** Byte offset of a row in the payload. */
+export function payloadOffset(row: number): number {
+  return REGION.payload + row * REGION.rowBytes;
+}
