@@ -23,8 +23,7 @@ function held(view: PacketView): fc.Arbitrary<SimulatedPacket> {
     view: fc.constant(representable(view)),
     linear: fc.oneof(fc.constant(view.bytes.length), fc.integer({ min: least, max: view.bytes.length })),
     macless: fc.constantFrom('unset', 'notEthernet'),
-    socketless: fc.constantFrom('null', 'timeWait', 'otherNamespace', 'noInode'),
-    requestSocket: fc.boolean(),
+    socketless: fc.constantFrom('null', 'timeWait', 'otherNamespace'),
     renamedDevices: fc.boolean(),
     routeNoref: fc.boolean(),
   });

@@ -6,6 +6,7 @@ import type { Family, Hook } from '../../src/packet/netfilter.ts';
 import { icmp, join, type Payload, PROTOCOL, raw, sctp, tcp, udp, udplite } from '../../src/packet/transport.ts';
 import type { FieldName } from '../../src/policy/fields.ts';
 import { type PacketView, packetView, transportOf } from '../../src/policy/packet-view.ts';
+import { assembleConntrackExtras, assembleEnvironment } from './assemble-environment.ts';
 import type { Assignment } from './assignment.ts';
 import { HAS_IN, HAS_OUT } from './packet.ts';
 
@@ -25,13 +26,14 @@ export function assemble(family: Family, hook: Hook, assignment: Assignment): Pa
     mark: number('meta.mark', 0),
     pkttype: number('meta.pkttype', 0),
     routeDstType: number('route.dstType', 1),
-    ...(HAS_IN.has(hook) ? { in: { name: deviceName(get('meta.iifname')), ifindex: 2 } } : {}),
-    ...(HAS_OUT.has(hook) ? { out: { name: deviceName(get('meta.oifname')), ifindex: 3 } } : {}),
+    ...(HAS_IN.has(hook) ? { in: { name: deviceName(get('meta.iifname')), ifindex: 2, group: number('meta.iifgroup', 0) } } : {}),
+    ...(HAS_OUT.has(hook) ? { out: { name: deviceName(get('meta.oifname')), ifindex: 3, group: number('meta.oifgroup', 0) } } : {}),
     ...(get('mac.present') === 0n || !HAS_IN.has(hook)
       ? {}
       : { mac: macHeader(get('mac.saddr') ?? 0x0200_0000_0001n) }),
     ...conntrack,
     ...assembleSocket(assignment),
+    ...assembleEnvironment(assignment),
   });
 }
 
@@ -153,7 +155,8 @@ function withHeaderChecksum(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-function assembleConntrack({ fields }: Assignment): Partial<PacketView> {
+function assembleConntrack(assignment: Assignment): Partial<PacketView> {
+  const { fields } = assignment;
   const get = (field: FieldName): bigint | undefined => fields.get(field);
   const number = (field: FieldName): number => Number(get(field) ?? 0n);
   const asked = [...fields.keys()].some((field) => field.startsWith('ct.'));
@@ -174,6 +177,7 @@ function assembleConntrack({ fields }: Assignment): Partial<PacketView> {
       protonum: number('ct.protonum'),
       original: tuple('orig'),
       reply: tuple('repl'),
+      ...assembleConntrackExtras(assignment),
     },
   };
 }

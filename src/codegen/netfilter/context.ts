@@ -11,6 +11,7 @@ import type { Emitter } from './emitter.ts';
 import type { FlowLayout } from './flow-word.ts';
 import type { TableRuns } from './lookup/plan.ts';
 import { CTX } from './layout.ts';
+import type { NamedMap } from './state/named-map.ts';
 
 export interface HookContext {
   readonly out: Emitter;
@@ -36,6 +37,10 @@ export interface HookContext {
   readonly simulatesMarks: boolean;
   /** Functions that the program calls; they are emitted once, behind it. */
   readonly functions: Map<Label, (ctx: HookContext) => void>;
+  /** Those of them that the verifier looks at on their own, once: how many numbers they take. */
+  readonly globals: Map<Label, number>;
+  /** For each of the policy's states the shared table behind it and its map. */
+  readonly named: readonly (NamedMap | undefined)[];
   /** Things the rules turned out to use, which the prologue then prepares. */
   readonly used: Set<'transportOffset' | 'clock'>;
 }
@@ -100,6 +105,15 @@ export function loadState(ctx: HookContext, dst: number): CodeItem {
 export function callFunction(ctx: HookContext, name: Label, emit: (ctx: HookContext) => void): CodeItem {
   ctx.functions.set(name, emit);
   return call.local(name);
+}
+
+/**
+ * The same for a function that takes `args` numbers in r1.. and returns one: calls cost the verifier nothing, and what it does in
+ * loops does not meet the caller's state.
+ */
+export function callGlobal(ctx: HookContext, name: Label, args: number, emit: (ctx: HookContext) => void): CodeItem {
+  ctx.globals.set(name, args);
+  return callFunction(ctx, name, emit);
 }
 
 /** Zeros for scratch slots (SCRATCH of layout.ts) that have been used. */

@@ -33,7 +33,7 @@ import {
 } from './fields/headers.ts';
 import { loadMacPresent, loadMacSource } from './fields/mac.ts';
 import { loadDestinationType } from './fields/route.ts';
-import { loadCredential, loadSocketState } from './fields/socket.ts';
+import { loadCredential, loadOwnSocket, loadSocketState } from './fields/socket.ts';
 import { loadTcpFlags, loadTcpHeaderLength, loadTransportLength } from './fields/transport.ts';
 import type { Place } from './flow-word.ts';
 import { STACK } from './layout.ts';
@@ -73,6 +73,7 @@ const LOADERS: Partial<Record<FieldName, Loader>> = {
   'ct.orig.dport': loadCtPort(original('dst')),
   'ct.repl.sport': loadCtPort(reply('src')),
   'ct.repl.dport': loadCtPort(reply('dst')),
+  'socket.own': loadOwnSocket,
   'socket.state': loadSocketState,
   'socket.uid': loadCredential('cred.fsuid'),
   'socket.gid': loadCredential('cred.fsgid'),

@@ -20,6 +20,8 @@ import { createEmitter } from './emitter.ts';
 import { prepareClock } from './fields/clock.ts';
 import { FLOW_LAYOUTS, type FlowLayout } from './flow-word.ts';
 import { ADDRESSES, CTX, FLOW } from './layout.ts';
+import { frameSlots, type LookupFrame, lookupFrame, widest } from './lookup/frame.ts';
+import { runCost, runsOf, type TableRuns } from './lookup/plan.ts';
 import { deletePending, jumpIfNothingPending } from './pending.ts';
 import { emitCounterBase, emitPlain, emitPrologue } from './prologue.ts';
 import { createTails, emitTails } from './tails.ts';
@@ -31,7 +33,10 @@ export interface TablePlaces {
   readonly counterStride: number;
   readonly stateOffsets: readonly number[];
   readonly logOffsets: ReadonlyMap<number, number>;
+  readonly named: HookContext['named'];
   readonly effectOffset: number;
+  /** Chains with rules that are decided by look-ups. */
+  readonly runs: TableRuns;
 }
 
 export interface HookProgram {
@@ -76,9 +81,10 @@ export function compileHook(
   if (chains === undefined) return undefined;
   const usage = usageOf(policy, chains.keys());
   for (const shape of force === undefined ? SHAPES : [force]) {
-    const code = emitProgram(createContext(policy, hook, facts, places, usage), usage, shape);
+    const ctx = createContext(policy, hook, facts, places, usage);
+    const code = emitProgram(ctx, usage, shape);
     if (code === undefined) continue;
-    return { program: buildProgram(programName(policy, hook), 'netfilter', code), reject: usage.reject,
+    return { program: buildProgram(programName(policy, hook), 'netfilter', code, ctx.globals), reject: usage.reject,
       effects: effectsAt(policy, hook).map((number) => ({ number: places.effectOffset + number, effect: policy.effects![number]! })),
       listLength: usage.effects ? mostEffects(policy, hook) + 1 : 0,
       answers: usage.answers };
@@ -138,6 +144,7 @@ function createContext(
     simulatesMarks: usage.effects && (usage.log || usage.fields.has('meta.mark') || usage.fields.has('ct.mark')),
     atomicChains: atomicChains(policy, facts),
     functions: new Map(),
+    globals: new Map(),
     used: new Set(),
   };
 }
@@ -152,8 +159,10 @@ function programName(policy: TablePolicy, hook: Hook): string {
  * the verifier would not take this shape.
  */
 function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undefined {
-  const plan = planFor(ctx, usage, shape);
-  if (plan.slots > slotsBeside(usage.answers)) throw new ChainsTooDeep(plan.slots);
+  const room = slotsBeside(usage.answers);
+  const plan = planFor(ctx, usage, shape, room);
+  if (plan.slots > room) throw new ChainsTooDeep(plan.slots);
+  const frame = frameFor(ctx, plan, room);
   const tails = createTails(ctx);
   const copies = copiesOf(usage, shape).map((copy) => ({
     ...copy,
@@ -168,7 +177,8 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
       if (!fits) return;
       ctx.out.emit(at(label));
       emitCounterBase(ctx, tails.abort);
-      fits = emitBody({ ...ctx, layout, packets }, plan, tails, { instructions: limit, waiting: shape.cutAfter });
+      const limits = { instructions: limit, waiting: shape.cutAfter };
+      fits = emitBody({ ...ctx, layout, packets }, plan, tails, limits, frame);
     }
     emitTails(ctx, tails, plan.mode === 'loop', usage.effects);
     emitFunctions(ctx);
@@ -194,10 +204,26 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
  * In exact mode the verifier must keep the numbers in the return slots. In a loop it gives up numbers that differ from round to
  * round, even those that belong to nobody in it: so a search for a TCP option, or a scan, does not go with exact mode.
  */
-function planFor(ctx: HookContext, usage: Usage, shape: Shape): ChainPlan {
-  const plan = planChains(ctx.policy, ctx.hook, shape.loop)!;
-  const remembers = plan.slots > 0 || usage.log || usage.effects;
-  return usage.loops && remembers ? planChains(ctx.policy, ctx.hook, true)! : plan;
+function planFor(ctx: HookContext, usage: Usage, shape: Shape, room: number): ChainPlan {
+  const plan = planChains(ctx.policy, ctx.hook, shape.loop, (_rules, chain) => verifyingCost(ctx, chain))!;
+  const remembers = plan.slots > 0 || usage.log;
+  const goesOn = runsOf(ctx.runs, plan.chains.keys()).some((run) => run.goesOn) && frameFor(ctx, plan, room) !== undefined;
+  return (usage.loops && remembers) || goesOn ? planChains(ctx.policy, ctx.hook, true)! : plan;
+}
+
+/** What a chain costs to verify, in rules. */
+function verifyingCost(ctx: HookContext, chain: number): number {
+  const segments = ctx.runs.get(chain);
+  if (segments === undefined) return ctx.policy.chains[chain]!.rules.length;
+  return segments.reduce((sum, run) => sum + (run.kind === 'run' ? runCost(run) : run.to - run.from), 0);
+}
+
+/** The stack of look-ups; undefined when the program has none, or the chains leave no room for it. */
+function frameFor(ctx: HookContext, plan: ChainPlan, room: number): LookupFrame | undefined {
+  const runs = runsOf(ctx.runs, plan.chains.keys());
+  if (runs.length === 0) return undefined;
+  const words = widest(runs.map((run) => run.table.shape.plan));
+  return plan.slots + frameSlots(words) > room ? undefined : lookupFrame(plan.slots, words);
 }
 
 /** What `emit` emits, taken out of the context's code. */

@@ -10,6 +10,12 @@ import { mapRegion, type Region, unmapRegion } from '../../bpf/vm/memory.ts';
 import { DEVICE_NAME_MAX, IFNAMSIZ } from '../../packet/device.ts';
 import { type Hook, NF_INET_HOOK } from '../../packet/netfilter.ts';
 import type { ConntrackView, DeviceView, PacketView, TupleView } from '../../policy/packet-view.ts';
+import {
+  layOutConntrackExtras,
+  layOutRouteExtras,
+  layOutSkbExtensions,
+  type Tools,
+} from './simulate-environment.ts';
 
 /** A packet and the ways in which the kernel may hold it; the ways must not change what a program answers. */
 export interface SimulatedPacket {
@@ -19,9 +25,7 @@ export interface SimulatedPacket {
   /** How "no Ethernet header" looks: never set (default), or a device that is not Ethernet. */
   readonly macless?: 'unset' | 'notEthernet';
   /** How "no socket" looks. Default: no pointer. */
-  readonly socketless?: 'null' | 'timeWait' | 'otherNamespace' | 'noInode';
-  /** The socket is reached through a request socket of its listener (TCP_NEW_SYN_RECV). */
-  readonly requestSocket?: boolean;
+  readonly socketless?: 'null' | 'timeWait' | 'otherNamespace';
   /** Device names have remains of an older name behind their end, as after a rename. */
   readonly renamedDevices?: boolean;
   /** The route is held without a reference (SKB_DST_NOREF). */
@@ -69,7 +73,9 @@ export function layOutPacket(machine: Machine, facts: KernelFacts, hook: Hook, p
   };
   const object = (...structs: readonly string[]): KernelObject => kernelObject(facts, structs, map);
 
-  const net = map('struct net', new Uint8Array(8).fill(PATTERN)).base;
+  const tools = { object, map, facts };
+  const netObject = object('net');
+  const net = netObject.address;
   const inDevice = view.in === undefined ? 0n : layOutDevice(object, view.in, packet);
   const outDevice = view.out === undefined ? 0n : layOutDevice(object, view.out, packet);
   const device = inDevice !== 0n ? inDevice : outDevice;
@@ -89,9 +95,10 @@ export function layOutPacket(machine: Machine, facts: KernelFacts, hook: Hook, p
   skb.set('sk_buff.mac_header', hasMac ? HEADROOM - ETHERNET_HEADER : MAC_HEADER_UNSET);
   skb.set('sk_buff.mac_len', hasMac ? ETHERNET_HEADER : 0);
   skb.set('sk_buff.sk', layOutSocket(object, packet, net));
-  const conntrack = view.ct === undefined ? 0n : layOutConntrack(object, facts, view, view.ct);
+  const conntrack = view.ct === undefined ? 0n : layOutConntrack(tools, view, view.ct);
   skb.set('sk_buff._nfct', conntrack | BigInt(view.ctInfo));
-  skb.set('sk_buff._skb_refdst', layOutRoute(object, packet));
+  skb.set('sk_buff._skb_refdst', layOutRoute(tools, packet));
+  layOutSkbExtensions(tools, skb, netObject, view);
 
   const state = object('nf_hook_state');
   state.set('nf_hook_state.hook', NF_INET_HOOK[hook]);
@@ -118,7 +125,7 @@ export function layOutPacket(machine: Machine, facts: KernelFacts, hook: Hook, p
   };
 }
 
-interface KernelObject {
+export interface KernelObject {
   readonly address: bigint;
   readonly region: Region;
   /** Writes a member (`struct.member`); only its low bits count. */
@@ -127,8 +134,8 @@ interface KernelObject {
   setBytes(member: string, offset: number, bytes: Uint8Array): void;
 }
 
-type MakeObject = (...structs: readonly string[]) => KernelObject;
-type MapBytes = (name: string, bytes: Uint8Array, strict?: boolean) => Region;
+export type MakeObject = (...structs: readonly string[]) => KernelObject;
+export type MapBytes = (name: string, bytes: Uint8Array, strict?: boolean) => Region;
 
 /** A zeroed object with the members of all the given structs (which share their start, as sock_common and sock do). */
 function kernelObject(facts: KernelFacts, structs: readonly string[], map: MapBytes): KernelObject {
@@ -190,6 +197,7 @@ const NAMELESS: DeviceView = { name: '', ifindex: 0 };
 function layOutDevice(object: MakeObject, device: DeviceView, packet: SimulatedPacket): bigint {
   const result = object('net_device');
   result.set('net_device.ifindex', device.ifindex);
+  result.set('net_device.group', device.group ?? 0);
   const notEthernet = packet.view.mac === undefined && packet.macless === 'notEthernet';
   result.set('net_device.hard_header_len', notEthernet ? 0 : ETHERNET_HEADER);
   result.set('net_device.type', notEthernet ? ARPHRD_NONE : ARPHRD_ETHER);
@@ -224,16 +232,18 @@ function layOutData(
   return { region, linear, end };
 }
 
-/** `skb->sk`: a full socket, a request socket of one, or something that xt_owner treats as no socket. */
+/** `skb->sk`: a full socket, a request of one (for an owner who is not the sender), or something that counts as no socket. */
 function layOutSocket(object: MakeObject, packet: SimulatedPacket, net: bigint): bigint {
-  const owner = packet.view.socket;
+  const { socket: owner, sender } = packet.view;
   const kind = packet.socketless ?? 'null';
-  if (owner === undefined && kind === 'null') return 0n;
+  if (owner === undefined && sender === undefined && kind === 'null') return 0n;
   const sock = object('sock', 'sock_common');
-  const timeWait = owner === undefined && kind === 'timeWait';
+  const nobody = owner === undefined && sender === undefined;
+  const timeWait = nobody && kind === 'timeWait';
   sock.set('sock_common.skc_state', timeWait ? TCP_TIME_WAIT : TCP_ESTABLISHED);
-  sock.set('sock_common.skc_net', owner === undefined && kind === 'otherNamespace' ? net + 8n : net);
-  if (owner !== undefined || kind === 'otherNamespace' || kind === 'timeWait') {
+  sock.set('sock_common.skc_net', nobody && kind === 'otherNamespace' ? net + 8n : net);
+  // A sender that nobody owns has no inode.
+  if (owner !== undefined || nobody) {
     const socket = object('socket');
     const credentials = owner === undefined ? { uid: 0, gid: 0 } : owner.file;
     if (credentials !== undefined) {
@@ -247,7 +257,8 @@ function layOutSocket(object: MakeObject, packet: SimulatedPacket, net: bigint):
     // A time-wait socket is smaller than a full one: what lies there belongs to somebody else.
     sock.set('sock.sk_socket', timeWait ? sock.address : socket.address);
   }
-  if (packet.requestSocket !== true || owner === undefined) return sock.address;
+  sock.set('sock.sk_cgrp_data.classid', sender?.classid ?? 0);
+  if (sender !== undefined || owner === undefined) return sock.address;
   const request = object('sock_common');
   request.set('sock_common.skc_state', TCP_NEW_SYN_RECV);
   request.set('sock_common.skc_net', net);
@@ -255,8 +266,10 @@ function layOutSocket(object: MakeObject, packet: SimulatedPacket, net: bigint):
   return request.address;
 }
 
-function layOutConntrack(object: MakeObject, facts: KernelFacts, view: PacketView, ct: ConntrackView): bigint {
+function layOutConntrack(tools: Tools, view: PacketView, ct: ConntrackView): bigint {
+  const { object, facts } = tools;
   const entry = object('nf_conn');
+  layOutConntrackExtras(tools, entry, ct);
   entry.set('nf_conn.status', ct.status);
   entry.set('nf_conn.mark', ct.mark);
   entry.set('nf_conn.timeout', view.now + BigInt(ct.expires) * BigInt(facts.hz));
@@ -285,10 +298,11 @@ function endpoint(view: PacketView, address: TupleView['saddr'], port: number): 
   return bytes;
 }
 
-function layOutRoute(object: MakeObject, packet: SimulatedPacket): bigint {
+function layOutRoute(tools: Tools, packet: SimulatedPacket): bigint {
   const { family, routeDstType: type } = packet.view;
   if (type === 0) return 0n;
-  const route = object('rtable', 'rt6_info');
+  const route = tools.object('rtable', 'rt6_info', 'dst_entry', 'xfrm_dst');
+  layOutRouteExtras(tools, route, packet.view);
   if (family === 'ipv4') route.set('rtable.rt_type', type);
   else route.set('rt6_info.rt6i_flags', (ROUTE6_FLAGS[type] ?? 0) | RTF_UP);
   return packet.routeNoref === true ? route.address | SKB_DST_NOREF : route.address;

@@ -1,5 +1,6 @@
+import { conditions, equals, invertIf, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
-import { requireOneOf } from '../options.ts';
+import { cannot, given, lowered, requireOneOf } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { U32_MAX } from '../values/numbers.ts';
 import { text } from '../values/text.ts';
@@ -16,4 +17,10 @@ export const cgroup: MatchExtension = {
     { name: 'cgroup', value: integer(0n, U32_MAX), syntax: 'class', invertible: true, excludes: ['path'] },
   ],
   check: (options, ctx) => requireOneOf('match "cgroup"', ['path', 'cgroup'], options, ctx.span),
+  lower(options) {
+    const use = given(options, 'cgroup', 'integer');
+    if (use === undefined) return cannot('a control group is known to the kernel by its place, not by its path');
+    const known = require(equals('socket.full', 1));
+    return lowered(conditions(known, require(invertIf(use.invert, equals('socket.classid', use.value)))));
+  },
 };

@@ -1,5 +1,5 @@
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
-import { always, given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
+import { always, cannot, given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { hexDigits } from '../values/hex-digits.ts';
 import { integer } from '../values/integer.ts';
 import { U32_MAX } from '../values/numbers.ts';
@@ -58,6 +58,10 @@ export const cluster: MatchExtension = {
     return refuse(MATCH, `there are ${nodes} nodes; the local one is not among them`, ctx.span);
   },
   print: (options, ctx) => printOptions(OPTIONS, printable(options), ctx),
+  lower: () =>
+    cannot(
+      'the match makes packets to a multicast link-layer address its own (skb->pkt_type), which a netfilter program cannot do',
+    ),
 };
 
 function printable(options: OptionMap): OptionMap {

@@ -1,4 +1,6 @@
+import { between, conditions, equals, invertIf, require } from '../../policy/expr.ts';
 import type { MatchExtension, ValueType } from '../contract.ts';
+import { always, lowered } from '../options.ts';
 import { keyword } from '../values/keyword.ts';
 import { U64_MAX, wrongKind } from '../values/numbers.ts';
 import { integerRange } from '../values/range.ts';
@@ -30,4 +32,16 @@ export const connbytes: MatchExtension = {
     { name: 'connbytes-mode', value: keyword(['packets', 'bytes', 'avgpkt']), syntax: 'mode', mandatory: true },
     { name: 'connbytes-dir', value: keyword(['original', 'reply', 'both']), syntax: 'direction', mandatory: true },
   ],
+  notes: [
+    'The kernel counts packets and bytes of connections only where `net.netfilter.nf_conntrack_acct` is on; a rule switches it on.',
+  ],
+  lower(options) {
+    const { min, max, invert } = always(options, 'connbytes', 'range');
+    const mode = always(options, 'connbytes-mode', 'text').text as keyof typeof FIELD;
+    const direction = always(options, 'connbytes-dir', 'text').text as 'original' | 'reply' | 'both';
+    const field = `ct.${FIELD[mode]}.${direction}` as const;
+    return lowered(conditions(require(equals('ct.accounted', 1)), require(invertIf(invert, between(field, min, max)))));
+  },
 };
+
+const FIELD = { packets: 'packets', bytes: 'bytes', avgpkt: 'average' } as const;

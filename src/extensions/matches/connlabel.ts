@@ -1,6 +1,11 @@
+import { anyBit, conditions, invertIf, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { always, cannot, lowered } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { quotedNumber } from '../values/quoted-number.ts';
+
+/** Bits of one word of labels. */
+const WORD = 64n;
 
 /** xt_connlabel. A connection has 128 labels. */
 export const connlabel: MatchExtension = {
@@ -14,4 +19,10 @@ export const connlabel: MatchExtension = {
     { name: 'label', value: quotedNumber(0n, 127n), syntax: '0...127', invertible: true, mandatory: true },
     { name: 'set', value: flag },
   ],
+  lower(options) {
+    if (options['set'] !== undefined) return cannot('a netfilter program cannot change the labels of a connection');
+    const { value, invert } = always(options, 'label', 'integer');
+    const labels = value < WORD ? anyBit('ct.labels.low', 1n << value) : anyBit('ct.labels.high', 1n << (value - WORD));
+    return lowered(conditions(require(invertIf(invert, labels))));
+  },
 };

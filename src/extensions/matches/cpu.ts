@@ -1,4 +1,6 @@
+import { conditions, equals, invertIf, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { always, lowered } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { U32_MAX } from '../values/numbers.ts';
 
@@ -9,4 +11,8 @@ export const cpu: MatchExtension = {
   summary: 'The processor that handles the packet.',
   families: ['ipv4', 'ipv6'],
   options: [{ name: 'cpu', value: integer(0n, U32_MAX), syntax: 'n', invertible: true, mandatory: true }],
+  lower(options) {
+    const { value, invert } = always(options, 'cpu', 'integer');
+    return lowered(conditions(require(invertIf(invert, equals('meta.cpu', value)))));
+  },
 };

@@ -1,6 +1,8 @@
 import type { Hook } from '../../packet/netfilter.ts';
+import { conditions, invertIf, masked, require } from '../../policy/expr.ts';
+import type { Condition } from '../../policy/ir.ts';
 import type { MatchExtension } from '../contract.ts';
-import { requireOneOf } from '../options.ts';
+import { given, lowered, requireOneOf } from '../options.ts';
 import { namedMasked } from '../values/named-masked.ts';
 
 const GROUP = { value: namedMasked({ default: 0n }, 'group'), syntax: 'group[/mask]', invertible: true } as const;
@@ -23,4 +25,16 @@ export const devgroup: MatchExtension = {
     return options['dst-group'] === undefined ? SOURCE : SOURCE.filter((hook) => DESTINATION.includes(hook));
   },
   check: (options, ctx) => requireOneOf('match "devgroup"', ['src-group', 'dst-group'], options, ctx.span),
+  lower(options) {
+    const list: Condition[] = [];
+    for (const [name, field] of [
+      ['src-group', 'meta.iifgroup'],
+      ['dst-group', 'meta.oifgroup'],
+    ] as const) {
+      const use = given(options, name, 'masked');
+      // Bits outside the mask do not matter: the kernel masks the difference.
+      if (use !== undefined) list.push(require(invertIf(use.invert, masked(field, use.value & use.mask, use.mask))));
+    }
+    return lowered(conditions(...list));
+  },
 };

@@ -1,6 +1,9 @@
+import { devicePattern } from '../../packet/device.ts';
 import type { Hook } from '../../packet/netfilter.ts';
+import { all, any, conditions, equals, FALSE, invertIf, masked, not, require, TRUE } from '../../policy/expr.ts';
+import type { Expr } from '../../policy/ir.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
-import { requireOneOf } from '../options.ts';
+import { given, lowered, requireOneOf } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { interfaceName } from '../values/interface-name.ts';
 
@@ -34,7 +37,45 @@ export const physdev: MatchExtension = {
       options,
       ctx.span,
     ),
+  lower(options) {
+    const bridged = all(...criteria(options));
+    return lowered(
+      conditions(
+        require(any(all(equals('bridge.present', 1), bridged), all(equals('bridge.present', 0), unbridged(options)))),
+      ),
+    );
+  },
 };
+
+/** A packet that crosses no bridge: every criterion that was given must be inverted. */
+function unbridged(options: OptionMap): Expr {
+  return OPTIONS.every(({ name }) => options[name]?.invert !== false) ? TRUE : FALSE;
+}
+
+/** physdev_mt for a packet with a bridge's notes. A port that is gone satisfies `--physdev-in`; an unknown one never `--physdev-out`. */
+function criteria(options: OptionMap): readonly Expr[] {
+  const [hasIn, hasOut] = [equals('bridge.hasIn', 1), equals('bridge.hasOut', 1)];
+  const flags = [
+    ['physdev-is-bridged', hasOut],
+    ['physdev-is-in', hasIn],
+    ['physdev-is-out', hasOut],
+  ] as const;
+  const list: Expr[] = [];
+  for (const [name, expr] of flags) {
+    const use = options[name];
+    if (use !== undefined) list.push(invertIf(use.invert, expr));
+  }
+  const came = given(options, 'physdev-in', 'text');
+  if (came !== undefined) list.push(any(not(hasIn), invertIf(came.invert, named('bridge.inName', came.text))));
+  const leaves = given(options, 'physdev-out', 'text');
+  if (leaves !== undefined) list.push(all(hasOut, invertIf(leaves.invert, named('bridge.outName', leaves.text))));
+  return list;
+}
+
+function named(field: 'bridge.inName' | 'bridge.outName', pattern: string): Expr {
+  const { value, mask } = devicePattern(pattern);
+  return masked(field, value, mask);
+}
 
 function asksForOutPort(options: OptionMap): boolean {
   const out = options['physdev-out'] !== undefined || options['physdev-is-out'] !== undefined;

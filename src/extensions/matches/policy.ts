@@ -1,8 +1,11 @@
 import { diagnostic } from '../../diagnostics/diagnostic.ts';
 import type { Hook } from '../../packet/netfilter.ts';
+import { XFRM_DEPTH, type XfrmDirection } from '../../policy/environment-fields.ts';
+import { all, any, between, conditions, equals, invertIf, masked, not, require, TRUE } from '../../policy/expr.ts';
+import type { Expr } from '../../policy/ir.ts';
 import type { OptionUse } from '../../rules/model.ts';
 import { elementOption, type MatchExtension, type OptionMap, type OptionSpec, type RuleContext } from '../contract.ts';
-import { given, printOptions, withOption } from '../options.ts';
+import { always, cannot, given, lowered, printOptions, withOption } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { hostMask } from '../values/host-mask.ts';
 import { integer } from '../values/integer.ts';
@@ -51,12 +54,58 @@ export const policy: MatchExtension = {
     const why = problem(options);
     return why === undefined ? [] : [diagnostic('bad-combination', ctx.span, { what: 'match "policy"', why })];
   },
+  lower(options) {
+    const elements = policyElements(options);
+    const severalIn = elements.length > 1 && given(options, 'dir', 'text')?.text === 'in';
+    if (severalIn) return cannot('kernels compare several elements of an incoming policy in different ways');
+    return lowered(conditions(require(policyExpr(options, elements))));
+  },
   print(options, ctx) {
     const whole = printOptions(WHOLE, withDefaults(options), ctx);
     if (asksForNone(options)) return whole;
     return [...whole, ...policyElements(options).flatMap((element, at) => elementWords(element, at, ctx))];
   },
 };
+
+/** policy_mt: what the packet was decrypted by (`in`), or will be encrypted by (`out`). */
+function policyExpr(options: OptionMap, elements: readonly OptionMap[]): Expr {
+  const direction: XfrmDirection = always(options, 'dir', 'text').text === 'in' ? 'in' : 'out';
+  const some = direction === 'in' ? equals('xfrm.in.present', 1) : not(equals('xfrm.out.depth', 0));
+  if (asksForNone(options)) return not(some);
+  const depth = `xfrm.${direction}.depth` as const;
+  if (options['strict'] !== undefined)
+    return all(
+      some,
+      equals(depth, elements.length),
+      ...elements.map((element, at) => stateExpr(element, direction, at as Place)),
+    );
+  const [element = {}] = elements;
+  const places = Array.from({ length: XFRM_DEPTH }, (_, at) => at as Place);
+  return all(some, any(...places.map((at) => all(between(depth, at + 1, 255), stateExpr(element, direction, at)))));
+}
+
+type Place = 0 | 1 | 2 | 3 | 4 | 5;
+
+/** match_xfrm_state */
+function stateExpr(element: OptionMap, direction: XfrmDirection, at: Place): Expr {
+  const list: Expr[] = [];
+  for (const [name, property] of [
+    ['tunnel-src', 'saddr'],
+    ['tunnel-dst', 'daddr'],
+  ] as const) {
+    const use = given(element, name, 'masked');
+    if (use === undefined) continue;
+    list.push(invertIf(use.invert, masked(`xfrm.${direction}.${at}.${property}`, use.value & use.mask, use.mask)));
+  }
+  for (const name of ['proto', 'spi', 'reqid'] as const) {
+    const use = given(element, name, 'integer');
+    if (use !== undefined) list.push(invertIf(use.invert, equals(`xfrm.${direction}.${at}.${name}`, use.value)));
+  }
+  const mode = given(element, 'mode', 'text');
+  if (mode !== undefined)
+    list.push(invertIf(mode.invert, equals(`xfrm.${direction}.${at}.mode`, mode.text === 'tunnel' ? 1 : 0)));
+  return list.length === 0 ? TRUE : all(...list);
+}
 
 /** The options of each element under their plain names; a rule without any has one empty element. */
 export function policyElements(options: OptionMap): readonly OptionMap[] {

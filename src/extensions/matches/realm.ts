@@ -1,4 +1,6 @@
+import { conditions, invertIf, masked, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { always, lowered } from '../options.ts';
 import { namedMasked } from '../values/named-masked.ts';
 
 /** xt_realm. */
@@ -18,4 +20,8 @@ export const realm: MatchExtension = {
       mandatory: true,
     },
   ],
+  lower(options) {
+    const { value, mask, invert } = always(options, 'realm', 'masked');
+    return lowered(conditions(require(invertIf(invert, masked('route.realm', value, mask)))));
+  },
 };

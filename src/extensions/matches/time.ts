@@ -1,5 +1,7 @@
+import { all, any, between, conditions, require, TRUE, test } from '../../policy/expr.ts';
+import type { Expr } from '../../policy/ir.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
-import { always, given, printOptions, refuse, withOption, without } from '../options.ts';
+import { always, cannot, given, lowered, printOptions, refuse, withOption, without } from '../options.ts';
 import { dateTime, dayTime } from '../values/date-time.ts';
 import { MONTHDAYS, monthdays, WEEKDAYS, weekdays } from '../values/days.ts';
 import { flag } from '../values/flag.ts';
@@ -38,6 +40,7 @@ export const time: MatchExtension = {
   summary: 'The time of the day, the day of the week or month, and the date at which the packet arrives.',
   notes: [
     'Times are in UTC unless `--kerneltz` is given; `--utc` says so without being printed.',
+    'All rules that one packet meets on one hook see the same second. When the clock is set, the next packet sees it.',
     'With `--contiguous` a time that begins before midnight goes on after it.',
   ],
   families: ['ipv4', 'ipv6'],
@@ -62,7 +65,51 @@ export const time: MatchExtension = {
     ];
     return printOptions(OPTIONS, without(options, ...idle), ctx);
   },
+  lower(options) {
+    if (options['kerneltz'] !== undefined)
+      return cannot("the kernel's time zone cannot be read from a netfilter program");
+    return lowered(conditions(require(timeExpr(options))));
+  },
 };
+
+/** time_mt, as one expression: the clock is read once for each packet. */
+function timeExpr(options: OptionMap): Expr {
+  const start = always(options, 'timestart', 'integer').value;
+  const stop = always(options, 'timestop', 'integer').value;
+  const dates = between(
+    'clock.seconds',
+    always(options, 'datestart', 'integer').value,
+    always(options, 'datestop', 'integer').value,
+  );
+  if (start < stop) return all(dates, between('clock.daytime', start, stop), days(options, ''));
+  const [early, late] = [between('clock.daytime', 0, stop), between('clock.daytime', start, LAST_SECOND_OF_DAY)];
+  if (options['contiguous'] === undefined) return all(dates, any(early, late), days(options, ''));
+  // What goes on after midnight belongs to the day before.
+  const afterStop = between('clock.daytime', stop + 1n, LAST_SECOND_OF_DAY);
+  return all(dates, any(all(early, days(options, 'Before')), all(late, afterStop, days(options, ''))));
+}
+
+function days(options: OptionMap, which: '' | 'Before'): Expr {
+  return all(
+    chosenDays(options, 'weekdays', WEEKDAYS, `clock.weekday${which}`),
+    chosenDays(options, 'monthdays', MONTHDAYS, `clock.monthday${which}`),
+  );
+}
+
+function chosenDays(
+  options: OptionMap,
+  name: 'weekdays' | 'monthdays',
+  names: readonly string[],
+  field: `clock.${'weekday' | 'monthday'}${'' | 'Before'}`,
+): Expr {
+  const chosen = given(options, name, 'set');
+  if (chosen === undefined) return TRUE;
+  const numbers = chosen.members.map((day) => BigInt(names.indexOf(day) + 1));
+  return test(
+    field,
+    numbers.map((number) => ({ min: number, max: number })),
+  );
+}
 
 /** Days that are ruled out become those that are left; all of them ask nothing. */
 function fold(options: OptionMap, name: 'weekdays' | 'monthdays', all: readonly string[]): OptionMap {

@@ -76,6 +76,27 @@ export function loadSocketState(ctx: HookContext): void {
   releaseScratch(ctx, ...SOCKET_SCRATCH);
 }
 
+/** 1 if skb->sk is a socket, of any kind, of this network namespace. */
+export function loadOwnSocket(ctx: HookContext): void {
+  const { out } = ctx;
+  const [none, done] = [out.label('nosock'), out.label('own')];
+  loadSkbPointer(ctx, 'sk_buff.sk');
+  out.emit(jeq.imm(R1, 0, none));
+  castTo(ctx, 'sock_common');
+  out.emit(loadMember(ctx, R1, R0, 'sock_common.skc_net'), stx.dw(R10, STACK.value, R1));
+  loadStatePointer(ctx, 'nf_hook_state.net');
+  out.emit(
+    ldx.dw(R2, R10, STACK.value),
+    jne.reg(R1, R2, none),
+    mov.imm(R1, 1),
+    ja(done),
+    at(none),
+    mov.imm(R1, 0),
+    at(done),
+  );
+  releaseScratch(ctx, STACK.value);
+}
+
 /** r0 = credentials of the file in r1. */
 export function castCredentials(ctx: HookContext): void {
   castTo(ctx, 'file');
