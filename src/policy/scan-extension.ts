@@ -14,8 +14,8 @@ const AUTH = 51;
 const STEPPED_OVER: ReadonlySet<number> = new Set([0, ROUTING, FRAGMENT, AUTH, 60]);
 
 /**
- * ipv6_find_hdr with a target among the extension headers: its place, 'absent' (ENOENT), or 'broken' (EBADMSG). A later
- * fragment's header is not found, not even when it is what is looked for.
+ * ipv6_find_hdr with a target among the extension headers: its place, 'absent' (ENOENT), or 'broken' (EBADMSG). Behind
+ * the header of a later fragment nothing is found.
  */
 export function findExtensionHeader(bytes: Uint8Array, header: number): number | 'absent' | 'broken' {
   let next = bytes[6] ?? 0;
@@ -23,8 +23,8 @@ export function findExtensionHeader(bytes: Uint8Array, header: number): number |
   while (STEPPED_OVER.has(next)) {
     const long = next === ROUTING || next === FRAGMENT;
     if (at + (long ? 4 : 2) > bytes.length) return 'broken';
-    if (next === FRAGMENT && (number(bytes, at + 2, 2) & 0xfff8) !== 0) return 'absent';
     if (next === header) return at;
+    if (next === FRAGMENT && (number(bytes, at + 2, 2) & 0xfff8) !== 0) return 'absent';
     const length = bytes[at + 1] ?? 0;
     const step = next === FRAGMENT ? 8 : next === AUTH ? (length + 2) * 4 : (length + 1) * 8;
     next = bytes[at] ?? 0;
@@ -39,13 +39,14 @@ export function scanExtensionHeader(scan: ExtensionHeaderScan, bytes: Uint8Array
   if (place === 'absent') return 'no';
   if (place === 'broken' || bytes.length - place < scan.least) return scan.unreadable;
   const header = bytes.subarray(place);
-  if (scan.whole && header.length < lengthOf(header)) return 'no';
+  if (scan.cut !== undefined && header.length < lengthOf(header, scan.header)) return scan.cut;
   if (!scan.tests.every((test) => holds(test, header))) return 'no';
   return scan.rest === undefined || restHolds(scan.rest, header) ? 'yes' : 'no';
 }
 
-function lengthOf(header: Uint8Array): number {
-  return ((header[1] ?? 0) + 1) * 8;
+function lengthOf(header: Uint8Array, kind?: number): number {
+  const byte = header[1] ?? 0;
+  return kind === AUTH ? (byte + 2) * 4 : (byte + 1) * 8;
 }
 
 function holds({ offset, size, mask, ranges }: HeaderTest, header: Uint8Array): boolean {

@@ -38,7 +38,7 @@ export interface ExtensionHeaderScan {
   readonly least: number;
   /** Answer when it has fewer, or when the chain cannot be walked up to it. */
   readonly unreadable: 'evil' | 'no';
-  /** Answer when the header's whole length, (byte 1 + 1) * 8, does not lie in the packet; absent: nobody looks. */
+  /** Answer when the whole header, as long as its byte 1 says, does not lie in the packet; absent: nobody looks. */
   readonly cut?: 'evil' | 'no';
   readonly tests: readonly HeaderTest[];
   readonly rest?: OptionSequence | AddressSequence | SegmentTests;

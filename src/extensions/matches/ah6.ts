@@ -31,6 +31,6 @@ export const ah6: MatchExtension = {
       ...(length?.value === 0n ? [] : headerLength(4, 8, length)),
       ...(options['ahres'] === undefined ? [] : [headerIs({ offset: 2, size: 2 }, 0)]),
     ];
-    return lowered(extensionHeader({ header: 51, least: 12, unreadable: 'evil', whole: false, tests }));
+    return lowered(extensionHeader({ header: 51, least: 12, unreadable: 'evil', cut: 'evil', tests }));
   },
 };

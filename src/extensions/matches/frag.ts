@@ -19,7 +19,6 @@ export const frag: MatchExtension = {
   summary: 'The fragment header of IPv6.',
   notes: [
     '`--fraglen` asks nothing: the header always has eight bytes, and the kernel does not look.',
-    'Later fragments never match: the kernel does not find their header.',
   ],
   families: ['ipv6'],
   options: [
@@ -40,6 +39,6 @@ export const frag: MatchExtension = {
       ...asks('fragmore', headerIs({ ...OFFSET, mask: 1 }, 1)),
       ...asks('fraglast', headerIs({ ...OFFSET, mask: 1 }, 0)),
     ];
-    return lowered(extensionHeader({ header: 44, least: 8, unreadable: 'evil', whole: false, tests }));
+    return lowered(extensionHeader({ header: 44, least: 8, unreadable: 'evil', tests }));
   },
 };

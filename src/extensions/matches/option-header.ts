@@ -24,7 +24,7 @@ function optionHeader(name: 'dst' | 'hbh', header: 60 | 0, summary: string): Mat
       }));
       const tests = headerLength(8, 8, given(options, `${name}-len`, 'integer'));
       const rest = list === undefined ? {} : { rest: { kind: 'options', options: list } as const };
-      return lowered(extensionHeader({ header, least: 2, unreadable: 'evil', whole: true, tests, ...rest }));
+      return lowered(extensionHeader({ header, least: 2, unreadable: 'evil', cut: 'evil', tests, ...rest }));
     },
   };
 }

@@ -40,7 +40,7 @@ export const rt: MatchExtension = {
       ...(options['rt-0-res'] === undefined ? [] : [headerIs({ offset: 4, size: 4 }, 0)]),
     ];
     const rest = addresses === undefined ? {} : { rest: { kind: 'addresses', addresses, strict } as const };
-    return lowered(extensionHeader({ header: 43, least: 4, unreadable: 'evil', whole: true, tests, ...rest }));
+    return lowered(extensionHeader({ header: 43, least: 4, unreadable: 'evil', cut: 'evil', tests, ...rest }));
   },
   check(options, ctx) {
     const why = problem(options);

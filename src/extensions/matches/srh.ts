@@ -36,7 +36,7 @@ export const srh: MatchExtension = {
       headerIs({ offset: 2, size: 1 }, TYPE),
       ...equality(options, 'srh-next-hdr', { offset: 0, size: 1 }),
       ...COMPARED.flatMap((field) => comparisons(options, field)),
-      ...equality(options, 'srh-tag', { offset: 6, size: 2 }),
+      ...tagTest(options),
     ];
     const segments = SEGMENTS.flatMap(([name, segment]) => {
       const use = given(options, name, 'masked');
@@ -45,7 +45,7 @@ export const srh: MatchExtension = {
       return [{ segment, address, mask: hexAddress(use.mask), invert: use.invert }];
     });
     const rest = { kind: 'segments', tests: segments } as const;
-    return lowered(extensionHeader({ header: 43, least: 8, unreadable: 'no', whole: true, tests, rest }));
+    return lowered(extensionHeader({ header: 43, least: 8, unreadable: 'no', cut: 'no', tests, rest }));
   },
 };
 
@@ -62,6 +62,14 @@ const SEGMENTS = [
 function equality(options: OptionMap, name: string, place: Pick<HeaderTest, 'offset' | 'size'>): readonly HeaderTest[] {
   const use = given(options, name, 'integer');
   return use === undefined ? [] : [headerIs(place, Number(use.value), use.invert)];
+}
+
+/** The kernel compares the field as it lies in memory with the number as it was typed: on its little-endian machines the bytes are exchanged. */
+function tagTest(options: OptionMap): readonly HeaderTest[] {
+  const use = given(options, 'srh-tag', 'integer');
+  if (use === undefined) return [];
+  const typed = Number(use.value);
+  return [headerIs({ offset: 6, size: 2 }, ((typed & 0xff) << 8) | (typed >> 8), use.invert)];
 }
 
 function comparisons(options: OptionMap, field: (typeof COMPARED)[number]): readonly HeaderTest[] {

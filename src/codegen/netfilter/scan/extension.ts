@@ -21,7 +21,13 @@ export const PLACE = R7;
 
 export function emitExtensionScan(ctx: HookContext, scan: ExtensionHeaderScan): void {
   const { out } = ctx;
-  const [no, yes, unreadable, go] = [out.label('no'), out.label('yes'), out.label('unreadable'), out.label('found')];
+  const [no, yes, unreadable, cut, go] = ['no', 'yes', 'unreadable', 'cut', 'found'].map((hint) => out.label(hint)) as [
+    Label,
+    Label,
+    Label,
+    Label,
+    Label,
+  ];
   out.emit(
     jgt.imm(R2, BROKEN, go),
     jeq.imm(R2, BROKEN, unreadable),
@@ -33,7 +39,7 @@ export function emitExtensionScan(ctx: HookContext, scan: ExtensionHeaderScan): 
   );
   openPacket(ctx);
   readBytes(ctx, { base: PLACE, size: scan.least }, unreadable);
-  if (scan.whole) jumpUnlessWhole(ctx, no);
+  if (scan.cut !== undefined) jumpUnlessWhole(ctx, scan.header, cut);
   for (const test of scan.tests) jumpUnless(ctx, test, scan.least, no);
   switch (scan.rest?.kind) {
     case 'options':
@@ -51,17 +57,22 @@ export function emitExtensionScan(ctx: HookContext, scan: ExtensionHeaderScan): 
     [yes, ANSWER.yes],
     [no, ANSWER.no],
     [unreadable, ANSWER[scan.unreadable]],
+    [cut, ANSWER[scan.cut ?? 'no']],
   ]);
 }
 
-function jumpUnlessWhole(ctx: HookContext, no: Label): void {
+/** Its length counts units of 4 bytes, not counting the first two; all others count 8 bytes, not counting the first. */
+const AUTHENTICATION = 51;
+
+function jumpUnlessWhole(ctx: HookContext, header: ExtensionHeaderScan['header'], cut: Label): void {
+  const [more, unit] = header === AUTHENTICATION ? [2, 2] : [1, 3];
   ctx.out.emit(
     mov.reg(R1, LENGTH),
     sub.reg(R1, PLACE),
     ldx.b(R2, R10, FRAME.buffer + 1),
-    add.imm(R2, 1),
-    lsh.imm(R2, 3),
-    jlt.reg(R1, R2, no),
+    add.imm(R2, more),
+    lsh.imm(R2, unit),
+    jlt.reg(R1, R2, cut),
   );
 }
 

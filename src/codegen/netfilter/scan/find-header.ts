@@ -52,7 +52,7 @@ export function emitFindHeader(ctx: HookContext): void {
     endian.toBe(16, R1),
     and.imm(R1, 0xfff8),
     jeq.imm(R1, 0, step),
-    ja(absent),
+    jne.reg(next, target, absent),
     // Through a cell: what the caller compares must not reach back into the loop, where the place differs in every round.
     at(found),
     stx.w(R10, FRAME.cell, place),
