@@ -25,6 +25,13 @@ export function askedQuestion(question: Question): AskedQuestion {
     }
     case 'program':
       return { expression: matchPinnedProgram(question.path), needs: 'CONFIG_NETFILTER_XT_MATCH_BPF' };
+    case 'classic':
+      return { expression: matchExtension('bpf', 1, classicInfo(question)), needs: 'CONFIG_NETFILTER_XT_MATCH_BPF' };
+    case 'rateest':
+      return {
+        expression: matchExtension('rateest', 0, rateInfo(question)),
+        needs: 'CONFIG_NETFILTER_XT_MATCH_RATEEST',
+      };
   }
 }
 
@@ -66,5 +73,45 @@ function osfInfo({ genre, invert, ttl }: Extract<Question, { kind: 'osf' }>): Ui
   view.setUint32(32, text.length, true);
   view.setUint32(36, (ttl === undefined ? 0 : OSF.TTL) | (invert ? OSF.INVERT : 0), true);
   view.setUint32(44, ttl ?? 0, true);
+  return info;
+}
+
+/** struct xt_bpf_info_v1: mode u16 (0), instructions u16, fd s32, 64 x struct sock_filter, a pointer of the kernel's own. */
+function classicInfo({ instructions }: Extract<Question, { kind: 'classic' }>): Uint8Array {
+  const info = new Uint8Array(8 + 64 * 8 + 8);
+  const view = new DataView(info.buffer);
+  view.setUint16(2, instructions.length, true);
+  instructions.forEach(([code, jt, jf, k], at) => {
+    const offset = 8 + at * 8;
+    view.setUint16(offset, code, true);
+    info[offset + 2] = jt;
+    info[offset + 3] = jf;
+    view.setUint32(offset + 4, k, true);
+  });
+  return info;
+}
+
+/** include/uapi/linux/netfilter/xt_rateest.h */
+const RATE = { ABS: 1 << 1, REL: 1 << 2, DELTA: 1 << 3, BPS: 1 << 4, PPS: 1 << 5 } as const;
+const RATE_MODE = { eq: 1, lt: 2, gt: 3 } as const;
+const RATE_NAME_BYTES = 16;
+
+/** struct xt_rateest_match_info: names [2][16], flags u16, mode u16, bps1, pps1, bps2, pps2 u32, two pointers of the kernel's own. */
+function rateInfo({ estimators, compare, delta, bps, pps }: Extract<Question, { kind: 'rateest' }>): Uint8Array {
+  const info = new Uint8Array(72);
+  const view = new DataView(info.buffer);
+  for (const [at, name] of estimators.entries()) {
+    info.set(Buffer.from(name, 'utf8').subarray(0, RATE_NAME_BYTES - 1), at * RATE_NAME_BYTES);
+  }
+  const flags =
+    (estimators.length === 2 ? RATE.REL : RATE.ABS) |
+    (delta ? RATE.DELTA : 0) |
+    (bps === undefined ? 0 : RATE.BPS) |
+    (pps === undefined ? 0 : RATE.PPS);
+  view.setUint16(32, flags, true);
+  view.setUint16(34, RATE_MODE[compare], true);
+  for (const [at, number] of [bps?.[0], pps?.[0], bps?.[1], pps?.[1]].entries()) {
+    view.setUint32(36 + 4 * at, number ?? 0, true);
+  }
   return info;
 }

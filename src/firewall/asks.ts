@@ -17,6 +17,11 @@ import type { HookPoint, Layout } from './layout.ts';
 import type { FamilyPlan, PlannedQuestions } from './plan.ts';
 import type { GenerationState } from './state.ts';
 
+/** A question about something that the plan's own kernel tables may make: rate estimators. It can only be put once they are loaded. */
+export function asksLate(plan: FamilyPlan): boolean {
+  return plan.questions.some(({ questions }) => questions.some(({ kind }) => kind === 'rateest'));
+}
+
 /**
  * Installs what the plans ask. Stubs must hang already. When it returns, every packet that reaches a stub has been asked about.
  * @throws SyscallError

@@ -21,6 +21,8 @@ const SO = {
   sendBufferForce: 32,
   bindToIfindex: 62,
 } as const;
+/** SOL_IP, IP_TRANSPARENT; SOL_IPV6, IPV6_TRANSPARENT. */
+const TRANSPARENT = { ipv4: { level: 0, option: 19 }, ipv6: { level: 41, option: 75 } } as const;
 const PACKET_IGNORE_OUTGOING = 23;
 const IPPROTO_RAW = 255;
 const MSG_DONTWAIT = 0x40;
@@ -143,6 +145,8 @@ export interface StackSocket {
   /** What arrived, undefined when nothing has; an empty array is the end of a stream. */
   receive(): Uint8Array | undefined;
   setMark(mark: number): void;
+  /** Lets the socket have addresses that are not this machine's (IP_TRANSPARENT). Before bind. */
+  setTransparent(family: Family): void;
   /** May be called again. */
   close(): void;
 }
@@ -177,6 +181,7 @@ function stackSocket(fd: number): StackSocket {
     },
     receive: () => receiveInto(fd),
     setMark: (mark) => setOption(fd, SOL_SOCKET, SO.mark, mark | 0),
+    setTransparent: (family) => setOption(fd, TRANSPARENT[family].level, TRANSPARENT[family].option, 1),
     close() {
       if (open) closeSync(fd);
       open = false;

@@ -17,7 +17,23 @@ export type Question =
   /** xt_socket without its mark. */
   | { readonly kind: 'socket'; readonly transparent: boolean; readonly nowildcard: boolean }
   /** A pinned program (xt_bpf). */
-  | { readonly kind: 'program'; readonly path: string };
+  | { readonly kind: 'program'; readonly path: string }
+  /** A classic program (xt_bpf): struct sock_filter by struct sock_filter, as iptables writes them. */
+  | { readonly kind: 'classic'; readonly instructions: readonly ClassicStep[] }
+  | RateQuestion;
+
+/** code, jt, jf, k */
+export type ClassicStep = readonly [code: number, jt: number, jf: number, k: number];
+
+/** xt_rateest: rates of one estimator and of another, or numbers, in bytes and packets a second. */
+export interface RateQuestion {
+  readonly kind: 'rateest';
+  readonly estimators: readonly [string] | readonly [string, string];
+  readonly compare: 'lt' | 'gt' | 'eq';
+  readonly delta: boolean;
+  readonly bps?: readonly [first: number, second: number];
+  readonly pps?: readonly [first: number, second: number];
+}
 
 /** xt_set, never counting. */
 export interface SetQuestion {

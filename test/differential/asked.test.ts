@@ -1,278 +1,257 @@
-/** Matches that the kernel answers ahead of our programs, against iptables asking itself: same sets, same fingerprints, same sockets. */
+/** Fingerprints, sockets, programs, rates: matches that the kernel answers ahead of our programs, against iptables asking itself. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { and, exit, ldx } from '../../src/bpf/assembly.ts';
+import { buildProgram } from '../../src/bpf/builder.ts';
+import { bpffsRoot } from '../../src/kernel/bpffs.ts';
 import { withNamespace } from '../../src/kernel/namespace.ts';
-import { ipv4, ipv6 } from '../../src/packet/craft.ts';
+import { pin } from '../../src/kernel/object.ts';
+import { openStackSocket } from '../../src/kernel/packet-socket.ts';
+import { loadProgram } from '../../src/kernel/program.ts';
+import { addressToBytes, parseAddress } from '../../src/packet/address.ts';
+import { ipv4 } from '../../src/packet/craft.ts';
 import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
-import { icmp, type Payload, sctp, TCP_FLAGS, tcp, truncated, udp } from '../../src/packet/transport.ts';
+import { TCP_FLAGS, tcp, udp } from '../../src/packet/transport.ts';
 import { bpfilterFirewall } from '../support/bpfilter-firewall.ts';
 import { run } from '../support/command.ts';
 import { type FirewallKind, kernelFirewall } from '../support/firewalls.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
 import { macOf } from '../support/topology.ts';
+import {
+  ADDRESSES,
+  askedChains,
+  asking,
+  DEVICES,
+  filter,
+  ipset,
+  packetOf,
+  phasesOf,
+  stimuliOf,
+  twinOptions,
+} from './asking.ts';
 import { nastyStimuli } from './nasties.ts';
-import { FORWARD, frameAround, INPUT, type Phase, type Stimulus } from './stimulus.ts';
-import { differences, runTwins, type Side, withTwins } from './twin.ts';
+import { FORWARD, frameAround, INPUT, type Stimulus } from './stimulus.ts';
+import { differences, runTwins, withTwins } from './twin.ts';
 
-const DEVICES = ['eth0', 'eth1'];
+/** TCP options as the fingerprints below want them: MSS, SACK permitted, timestamp, NOP, window scale 7. */
+const OPTIONS = Uint8Array.of(2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7);
+const FINGERPRINTS = [
+  '8192:64:1:60:M*,S,T,N,W7:Alphatest:1.0::Alphatest 1.0',
+  '8192:64:1:44:M*:Betatest:2.0::Betatest 2.0',
+  '',
+].join('\n');
 
-/** The same firewall in a namespace that has been prepared: by programs of the system that make what rules name. */
-function prepared(kind: FirewallKind, prepare: (namespace: string) => void): FirewallKind {
+suite('fingerprints', DIFFERENTIAL, () => {
+  it('osf: genres, ttl, negation', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'bpfilter-osf-')), 'pf.os');
+    writeFileSync(file, FINGERPRINTS);
+    run('nfnl_osf', ['-f', file]);
+    try {
+      const matches = ['Alphatest', 'Betatest', 'Gammatest'].flatMap((genre) =>
+        ['', ' --ttl 0', ' --ttl 1', ' --ttl 2'].flatMap((ttl) => [
+          `-p tcp -m osf --genre ${genre}${ttl}`,
+          `-p tcp -m osf ! --genre ${genre}${ttl}`,
+        ]),
+      );
+      const rules = ['INPUT', 'FORWARD'].flatMap((chain) => matches.map((match) => `-A ${chain} ${match}`));
+      const options = twinOptions(() => undefined);
+      const syn = (ttl: number, bytes: Uint8Array, flags: number = TCP_FLAGS.SYN, window = 8192): Stimulus => {
+        const packet = ipv4(
+          { source: '10.200.0.9', destination: '10.1.0.1', ttl, dontFragment: 1 },
+          tcp({ source: 4000, destination: 80, flags, window, options: bytes }),
+        );
+        return { kind: 'frame', device: 0, frame: frameAround(packet, macOf(0)) };
+      };
+      const stimuli = [64, 63, 60, 65, 1].flatMap((ttl) => [
+        syn(ttl, OPTIONS),
+        syn(ttl, OPTIONS.subarray(0, 4)),
+        syn(ttl, OPTIONS, TCP_FLAGS.SYN, 8193),
+        syn(ttl, OPTIONS, TCP_FLAGS.ACK),
+        syn(ttl, OPTIONS.subarray(4)),
+      ]);
+      const phases = [
+        { path: FORWARD, stimuli: [...stimuli, ...nastyStimuli(1)] },
+        { path: INPUT, stimuli },
+      ];
+      const [left, right] = runTwins({ ipv4: filter(rules) }, phases, options);
+      expect(left.saved.ipv4).toMatch(/\[[1-9]\d*:\d+\] -A INPUT -p tcp -m osf --genre Alphatest/);
+      expect(differences(left, right)).toEqual([]);
+    } finally {
+      run('nfnl_osf', ['-f', file, '-d']);
+    }
+  });
+});
+
+/** Sockets of all kinds on the device under test, for the time of a comparison. */
+function withSockets(kind: FirewallKind, family: Family): FirewallKind {
   return {
     label: kind.label,
     open(namespace) {
-      prepare(namespace);
-      return kind.open(namespace);
+      const own = family === 'ipv4' ? '10.200.0.1' : 'fdbf:0::1';
+      const any = family === 'ipv4' ? '0.0.0.0' : '::';
+      const sockets = (
+        [
+          ['tcp', own, 80, false],
+          ['tcp', any, 81, false],
+          ['tcp', any, 82, true],
+          ['udp', own, 53, false],
+          ['udp', any, 54, false],
+          ['udp', any, 55, true],
+        ] as const
+      ).map(([type, address, port, transparent]) => {
+        const socket = withNamespace(namespace, () => openStackSocket(family, type));
+        if (transparent) socket.setTransparent(family);
+        socket.bind(addressToBytes(parseAddress(address, family) ?? 0n, family), port);
+        if (type === 'tcp') socket.listen();
+        return socket;
+      });
+      const firewall = kind.open(namespace);
+      return {
+        ...firewall,
+        close() {
+          for (const socket of sockets) socket.close();
+          firewall.close();
+        },
+      };
     },
   };
 }
 
-/** bpfilter, which must not leave the table with the kernel. */
-const asking: FirewallKind = {
-  label: 'bpfilter',
-  open(namespace) {
-    const firewall = bpfilterFirewall.open(namespace);
-    return {
-      ...firewall,
-      apply(sets) {
-        firewall.apply(sets);
-        for (const family of Object.keys(sets) as Family[]) expect(askedChains(namespace, family)).not.toEqual([]);
-      },
-    };
-  },
-};
+suite('sockets', DIFFERENTIAL, () => {
+  it.each(FAMILIES)('%s: listening, wildcard, transparent, none', (family) => {
+    const matches = ['', ' --transparent', ' --nowildcard', ' --transparent --nowildcard'].map(
+      (words) => `-m socket${words}`,
+    );
+    const rules = matches.map((match) => `-A INPUT ${match}`);
+    const raw = filter(
+      matches.map((match) => `-A PREROUTING ${match}`),
+      'raw',
+    );
+    const options = { left: withSockets(kernelFirewall, family), right: withSockets(asking, family), devices: DEVICES };
+    const stimuli = [80, 81, 82, 53, 54, 55, 56].flatMap((port) =>
+      [...ADDRESSES[family], family === 'ipv4' ? '10.200.1.1' : 'fdbf:1::1'].flatMap((destination) =>
+        [tcp({ source: 4000, destination: port, flags: TCP_FLAGS.SYN }), udp({ source: 4000, destination: port })].map(
+          (payload): Stimulus => {
+            const packet = packetOf(family, family === 'ipv4' ? '10.200.0.2' : 'fdbf:0::2', destination, payload);
+            return { kind: 'frame', device: 0, frame: frameAround(packet, macOf(0)) };
+          },
+        ),
+      ),
+    );
+    const phases = [
+      { path: INPUT, stimuli: [...stimuli, ...nastyStimuli(1)] },
+      { path: FORWARD, stimuli },
+    ];
+    const [left, right] = runTwins({ [family]: `${raw}${filter(rules)}` }, phases, { ...options, frames: 'none' });
+    expect(left.saved[family]).toMatch(/\[[1-9]\d*:\d+\] -A INPUT -m socket/);
+    expect(differences(left, right, { frames: 'none' })).toEqual([]);
+  });
+});
 
-/** Names of the chains that ask, in a family. */
-function askedChains(namespace: string, family: Family): readonly string[] {
-  const list = withNamespace(namespace, () => run('nft', ['list', 'chains', family === 'ipv4' ? 'ip' : 'ip6']));
-  return [...list.matchAll(/chain (asked_\S+)/g)].map((found) => found[1] ?? '');
-}
-
-/** `ipset restore`, inside a namespace. */
-function ipset(namespace: string, lines: readonly string[]): void {
-  withNamespace(namespace, () => run('ipset', ['restore'], `${lines.join('\n')}\n`));
-}
-
-const ADDRESSES = {
-  ipv4: ['10.1.0.1', '10.1.0.7', '10.2.0.1', '10.200.0.1', '192.168.3.4'],
-  ipv6: ['fd01::1', 'fd01::7', 'fd02::1', 'fdbf:0::1', '2001:db8::4'],
-} as const satisfies Record<Family, readonly string[]>;
-const NET = {
-  ipv4: ['10.1.0.0/24', '10.1.0.4/30', '192.168.0.0/16'],
-  ipv6: ['fd01::/64', 'fd01::4/126', '2001:db8::/32'],
-};
-
-/** Sets of every type that this kernel has. */
-function setsOf(family: Family): readonly string[] {
-  const [a, b, c, d, e] = ADDRESSES[family];
-  const [net, hole, wide] = NET[family];
-  const f = family === 'ipv4' ? '' : ' family inet6';
-  const icmpType = family === 'ipv4' ? 'icmp:echo-request' : 'icmpv6:echo-request';
-  return [
-    ...(family === 'ipv4'
-      ? [
-          'create bip bitmap:ip range 10.1.0.0/24',
-          'add bip 10.1.0.1',
-          'create bipm bitmap:ip range 10.1.0.0/16 netmask 24',
-          'add bipm 10.1.0.0',
-        ]
-      : []),
-    'create bport bitmap:port range 0-1024',
-    'add bport 53',
-    'add bport 80',
-    `create hip hash:ip${f}`,
-    `add hip ${a}`,
-    `add hip ${e}`,
-    `create hipt hash:ip${f} timeout 3000 comment`,
-    `add hipt ${b} comment "one"`,
-    `create hnet hash:net${f}`,
-    `add hnet ${net}`,
-    `add hnet ${hole} nomatch`,
-    `add hnet ${wide}`,
-    `create hipport hash:ip,port${f}`,
-    `add hipport ${a},tcp:80`,
-    `add hipport ${a},udp:53`,
-    `add hipport ${b},${icmpType}`,
-    `add hipport ${c},sctp:80`,
-    `create hipportip hash:ip,port,ip${f}`,
-    `add hipportip ${a},tcp:80,${c}`,
-    `add hipportip ${a},udp:53,${d}`,
-    `create hipportnet hash:ip,port,net${f}`,
-    `add hipportnet ${c},tcp:80,${net}`,
-    `add hipportnet ${c},tcp:80,${hole} nomatch`,
-    `create hnetport hash:net,port${f}`,
-    `add hnetport ${net},tcp:80`,
-    `add hnetport ${hole},tcp:80 nomatch`,
-    `create hnetiface hash:net,iface${f}`,
-    `add hnetiface ${net},eth0`,
-    `add hnetiface ${wide},eth1`,
-    'create list list:set',
-    'add list hip',
-    'add list hnetport',
-    'add list bport',
-  ];
-}
-
-/** Every set with every choice of sides, too few and too many of them as well. */
-function setRules(family: Family, chain: string): readonly string[] {
-  const dimensions: Readonly<Record<string, number>> = {
-    ...(family === 'ipv4' ? { bip: 1, bipm: 1 } : {}),
-    ...{
-      bport: 1,
-      hip: 1,
-      hipt: 1,
-      hnet: 1,
-      hipport: 2,
-      hipportip: 3,
-      hipportnet: 3,
-      hnetport: 2,
-      hnetiface: 2,
-      list: 3,
-    },
-  };
-  return Object.entries(dimensions).flatMap(([name, most]) =>
-    Array.from({ length: most + 1 }, (_, more) => more + 1)
-      .flatMap((length) => sidesOf(length))
-      .flatMap((sides, at) => [
-        `-A ${chain} -m set --match-set ${name} ${sides}`,
-        ...(at % 3 === 0 ? [`-A ${chain} -m set ! --match-set ${name} ${sides}`] : []),
-        ...(at % 4 === 0
-          ? [`-A ${chain} -p tcp -m set --match-set ${name} ${sides} --return-nomatch -m tcp --dport 80`]
-          : []),
-      ]),
-  );
-}
-
-function sidesOf(length: number): readonly string[] {
-  return Array.from({ length: 2 ** length }, (_, bits) =>
-    Array.from({ length }, (_, at) => ((bits >> at) & 1 ? 'src' : 'dst')).join(','),
-  );
-}
-
-function packetOf(family: Family, source: string, destination: string, payload: Payload): Uint8Array {
-  return family === 'ipv4'
-    ? ipv4({ source, destination, ttl: 9, id: 7 }, payload)
-    : ipv6({ source, destination }, payload);
-}
-
-function payloadsOf(family: Family): readonly Payload[] {
-  const echo = icmp({ type: family === 'ipv4' ? 8 : 128, data: new Uint8Array(8) });
-  return [
-    tcp({ source: 80, destination: 4000, flags: TCP_FLAGS.ACK }),
-    tcp({ source: 4000, destination: 80, flags: TCP_FLAGS.SYN }),
-    udp({ source: 53, destination: 53, data: new Uint8Array(4) }),
-    udp({ source: 4000, destination: 2000, data: new Uint8Array(4) }),
-    sctp({ source: 80, destination: 80 }),
-    echo,
-    truncated(tcp({ source: 4000, destination: 80 }), 3),
-  ];
-}
-
-function stimuliOf(family: Family): readonly Stimulus[] {
-  const addresses = ADDRESSES[family];
-  return addresses.flatMap((source) =>
-    addresses.flatMap((destination, at) =>
-      payloadsOf(family).map((payload, index): Stimulus => {
-        const device = (at + index) % 2;
-        return {
-          kind: 'frame',
-          device,
-          frame: frameAround(packetOf(family, source, destination, payload), macOf(device)),
-        };
-      }),
-    ),
-  );
-}
-
-function phasesOf(family: Family): readonly Phase[] {
-  const stimuli = stimuliOf(family);
-  const local = ADDRESSES[family].flatMap((destination) =>
-    payloadsOf(family).map(
-      (payload): Stimulus => ({
-        kind: 'local',
-        family,
-        packet: packetOf(family, family === 'ipv4' ? '10.200.0.1' : 'fdbf:0::1', destination, payload),
-      }),
-    ),
-  );
-  return [
-    { path: FORWARD, stimuli: [...stimuli, ...nastyStimuli(1)] },
-    { path: INPUT, stimuli: [...stimuli, ...local, ...nastyStimuli(1)] },
-  ];
-}
-
-function filter(rules: readonly string[], table = 'filter'): string {
-  const chains = table === 'filter' ? ['INPUT', 'FORWARD', 'OUTPUT'] : ['PREROUTING', 'OUTPUT'];
-  return [`*${table}`, ...chains.map((name) => `:${name} ACCEPT [0:0]`), ...rules, 'COMMIT', ''].join('\n');
-}
-
-function twinOptions(prepare: (namespace: string) => void) {
-  return { left: prepared(kernelFirewall, prepare), right: prepared(asking, prepare), devices: DEVICES };
-}
-
-suite('sets', DIFFERENTIAL, () => {
-  it.each(FAMILIES)('%s: every type, every side, negated, live', (family) => {
-    const options = twinOptions((namespace) => ipset(namespace, setsOf(family)));
-    const all = ['INPUT', 'FORWARD', 'OUTPUT'].map((chain) => setRules(family, chain));
-    for (const rules of all) {
+suite('programs', DIFFERENTIAL, () => {
+  it.each(FAMILIES)('%s: pinned and classic ones', (family) => {
+    const directory = `${bpffsRoot()}/bpfilter-test-asked-${process.pid}`;
+    mkdirSync(directory, { recursive: true });
+    try {
+      // r0 = the packet's length & 4
+      const program = loadProgram(
+        buildProgram('odd_length', 'socket_filter', [ldx.w(0, 1, 0), and.imm(0, 4), exit()]),
+        new Map(),
+      );
+      pin(program.fd, `${directory}/odd`);
+      program.close();
+      const bytecode =
+        family === 'ipv4' ? '4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0' : '4,48 0 0 6,21 0 1 6,6 0 0 1,6 0 0 0';
+      const rules = ['INPUT', 'FORWARD', 'OUTPUT'].flatMap((chain) => [
+        `-A ${chain} -m bpf --object-pinned ${directory}/odd`,
+        `-A ${chain} -p udp -m bpf --object-pinned ${directory}/odd`,
+        `-A ${chain} -m bpf --bytecode "${bytecode}"`,
+      ]);
+      const options = twinOptions(() => undefined);
       const [left, right] = runTwins({ [family]: filter(rules) }, phasesOf(family), options);
       expect(differences(left, right)).toEqual([]);
+    } finally {
+      rmSync(directory, { recursive: true });
     }
   });
+});
 
-  it.each(FAMILIES)(
-    '%s: ipset add, del, swap and flush are seen at once, and a set in use cannot be destroyed',
-    (family) => {
-      const [a, b, c] = ADDRESSES[family];
-      const type = family === 'ipv4' ? 'hash:ip' : 'hash:ip family inet6';
-      const options = twinOptions((namespace) =>
-        ipset(namespace, [
-          `create one ${type}`,
-          `create two ${type}`,
-          `add one ${a}`,
-          `add two ${b}`,
-          'create unused bitmap:port range 0-9',
-        ]),
-      );
-      const rules = [
-        '-A FORWARD -m set --match-set one src -j DROP',
-        '-A FORWARD -m set ! --match-set two dst',
-        '-A FORWARD -m set --match-set one dst -j ACCEPT',
-        ':dead - [0:0]',
-        '-A dead -m set --match-set unused dst',
-      ];
-      const sorted = [
-        ...rules.filter((rule) => rule.startsWith(':')),
-        ...rules.filter((rule) => !rule.startsWith(':')),
-      ];
-      const changes = [
-        [],
-        [`add one ${b}`],
-        [`del one ${a}`],
-        ['swap one two'],
-        ['flush one', `add two ${c}`],
-        [`add one ${c}`],
-      ];
-      const found = withTwins({ [family]: filter(sorted) }, options, (left, right) => {
-        const round = (side: Side, lines: readonly string[]) => {
-          side.topology.deliver({ kind: 'forward', shift: 1 });
-          if (lines.length > 0) ipset(side.topology.namespace, lines);
-          return stimuliOf(family).map((stimulus) => side.send(stimulus));
-        };
-        const outcomes = changes.map((lines) => {
-          const sent = [round(left, lines), round(right, lines)] as const;
-          left.settle();
-          right.settle();
-          return differences(left.observe(sent[0]), right.observe(sent[1]));
-        });
-        for (const side of [left, right]) {
-          for (const name of ['one', 'unused'])
-            expect(() => ipset(side.topology.namespace, [`destroy ${name}`])).toThrow('in use');
-        }
-        right.firewall.close();
-        ipset(right.topology.namespace, ['destroy one', 'destroy unused']);
-        return outcomes.flat();
-      });
-      expect(found).toEqual([]);
-    },
-  );
+suite('rates', DIFFERENTIAL, () => {
+  it('an estimator that a table of the same file makes', () => {
+    const compare = ['--rateest-gt', '--rateest-lt', '--rateest-eq'];
+    const rules = compare.flatMap((how) => [
+      `-A FORWARD -m rateest --rateest asx ${how} --rateest-pps 1`,
+      `-A FORWARD -m rateest --rateest asx ! ${how} --rateest-bps 100kbit`,
+      `-A FORWARD -m rateest --rateest1 asx ${how} --rateest2 asy --rateest-bps`,
+      `-A FORWARD -m rateest --rateest-delta --rateest asx --rateest-bps1 1mbit ${how} --rateest-bps2 2mbit`,
+    ]);
+    const mangle = [
+      '*mangle',
+      ...['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'].map((name) => `:${name} ACCEPT [0:0]`),
+      '-A PREROUTING -j RATEEST --rateest-name asx --rateest-interval 250ms --rateest-ewmalog 500ms',
+      '-A OUTPUT -j RATEEST --rateest-name asy --rateest-interval 250ms --rateest-ewmalog 500ms',
+      'COMMIT',
+      '',
+    ].join('\n');
+    const options = twinOptions(() => undefined);
+    const phases = [{ path: FORWARD, stimuli: stimuliOf('ipv4').slice(0, 20) }];
+    // Estimators begin at 0 and are read again after 250 ms at the earliest.
+    const [left, right] = runTwins({ ipv4: `${mangle}${filter(rules)}` }, phases, options);
+    expect(left.saved.ipv4).toMatch(/\[20:\d+\] -A FORWARD -m rateest/);
+    expect(differences(left, right)).toEqual([]);
+  });
+});
+
+suite('nobody asked', DIFFERENTIAL, () => {
+  it('drops, once somebody has taken the chain away', () => {
+    const options = twinOptions((namespace) => ipset(namespace, ['create one hash:ip']));
+    const set = filter(['-A FORWARD -m set ! --match-set one src -j ACCEPT']);
+    withTwins({ ipv4: set }, options, (_, side) => {
+      const passed = (): number => {
+        const sent = stimuliOf('ipv4')
+          .slice(0, 10)
+          .map((stimulus) => side.send(stimulus));
+        side.settle();
+        return side.observe(sent).frames.length;
+      };
+      side.topology.deliver({ kind: 'forward', shift: 1 });
+      expect(passed()).toBe(10);
+      withNamespace(side.topology.namespace, () => run('nft', ['delete', 'table', 'ip', 'bpfilter']));
+      expect(passed()).toBe(0);
+      side.firewall.apply({ ipv4: set });
+      expect(passed()).toBe(10);
+      expect(askedChains(side.topology.namespace, 'ipv4')).toEqual(['asked_2_filter_FORWARD']);
+      side.firewall.close();
+      expect(askedChains(side.topology.namespace, 'ipv4')).toEqual([]);
+      expect(passed()).toBe(10);
+    });
+  });
+
+  it('a set that does not exist is an error; one that counts, or that a match would complete, leaves the table with the kernel', () => {
+    const options = twinOptions((namespace) =>
+      ipset(namespace, [
+        'create plain hash:ip',
+        'create counting hash:ip counters',
+        'create lists list:set',
+        'add lists counting',
+        'create macs bitmap:ip,mac range 10.1.0.0/24',
+      ]),
+    );
+    withTwins({ ipv4: filter(['-A FORWARD -m set --match-set plain src']) }, options, (_, { topology }) => {
+      const firewall = bpfilterFirewall.open(topology.namespace);
+      const apply = (rule: string): readonly string[] => {
+        firewall.apply({ ipv4: filter([`-A FORWARD ${rule}`]) });
+        return askedChains(topology.namespace, 'ipv4');
+      };
+      expect(() => apply('-m set --match-set nowhere src')).toThrow('there is no set "nowhere"');
+      expect(apply('-m set --match-set counting src')).toEqual([]);
+      expect(apply('-m set --match-set counting src ! --update-counters')).toHaveLength(1);
+      expect(apply('-m set --match-set lists src')).toEqual([]);
+      expect(apply('-m set --match-set lists src ! --update-counters --packets-gt 3')).toHaveLength(1);
+      expect(apply('-m set --match-set macs src,src')).toEqual([]);
+      expect(apply('-m set --match-set plain src')).toHaveLength(1);
+    });
+  });
 });

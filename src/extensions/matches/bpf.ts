@@ -1,7 +1,7 @@
 import { asking } from '../asking.ts';
 import type { MatchExtension } from '../contract.ts';
-import { cannot, given, requireOneOf } from '../options.ts';
-import { classicBpf } from '../values/classic-bpf.ts';
+import { always, cannot, given, requireOneOf } from '../options.ts';
+import { classicBpf, classicInstructions } from '../values/classic-bpf.ts';
 import { name } from '../values/name.ts';
 
 /** xt_bpf revision 1. */
@@ -9,7 +9,9 @@ export const bpf: MatchExtension = {
   kind: 'match',
   name: 'bpf',
   summary: 'A BPF program: classic, written out, or one that is pinned in the BPF file system.',
-  notes: ['A pinned program with maps keeps its table with the kernel.'],
+  notes: [
+    'The kernel runs the program on every packet just before the rules. A pinned program with maps keeps its table with the kernel.',
+  ],
   families: ['ipv4', 'ipv6'],
   options: [
     { name: 'bytecode', value: classicBpf, syntax: '"n,code jt jf k,..."', excludes: ['object-pinned'] },
@@ -18,7 +20,12 @@ export const bpf: MatchExtension = {
   check: (options, ctx) => requireOneOf('match "bpf"', ['bytecode', 'object-pinned'], options, ctx.span),
   lower(options, ctx) {
     const pinned = given(options, 'object-pinned', 'text');
-    if (pinned === undefined) return cannot('classic programs are run by the kernel');
+    if (pinned === undefined) {
+      const instructions = classicInstructions(always(options, 'bytecode', 'bytes')).map(
+        ({ code, jt, jf, k }) => [code, jt, jf, k] as const,
+      );
+      return asking(ctx, { kind: 'classic', instructions });
+    }
     if (ctx.objects?.programs.get(pinned.text)?.maps === true)
       return cannot(`the program ${pinned.text} has maps, and it would run for packets that have not reached the rule`);
     return asking(ctx, { kind: 'program', path: pinned.text });

@@ -1,4 +1,5 @@
 import type { MatchExtension } from '../contract.ts';
+import { cannot } from '../options.ts';
 import { name } from '../values/name.ts';
 
 /** xt_nfacct. */
@@ -9,4 +10,5 @@ export const nfacct: MatchExtension = {
   notes: ['Whether there is an object of that name is only known when the rule is loaded.'],
   families: ['ipv4', 'ipv6'],
   options: [{ name: 'nfacct-name', value: name(31), syntax: 'name', mandatory: true }],
+  lower: () => cannot('the kernel itself has to count the packet for the object'),
 };

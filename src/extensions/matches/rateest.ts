@@ -1,4 +1,6 @@
-import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import type { Condition } from '../../policy/ir.ts';
+import { asking } from '../asking.ts';
+import type { LowerContext, Lowered, MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
 import { given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { bitRate } from '../values/bit-rate.ts';
 import { flag } from '../values/flag.ts';
@@ -43,6 +45,7 @@ export const rateest: MatchExtension = {
   families: ['ipv4', 'ipv6'],
   options: OPTIONS,
   normalise: (options) => KINDS.reduce(complete, options),
+  lower,
   check(options, ctx) {
     const missing = requireOneOf(MATCH, COMPARISONS, options, ctx.span);
     if (missing.length > 0) return missing;
@@ -63,6 +66,32 @@ export const rateest: MatchExtension = {
     });
   },
 };
+
+function lower(options: OptionMap, ctx: LowerContext): Lowered<readonly Condition[]> {
+  const text = (name: string): string | undefined => given(options, name, 'text')?.text;
+  const second = text('rateest2');
+  const numbers = (kind: (typeof KINDS)[number]): readonly [number, number] | undefined => {
+    const last = given(options, `rateest-${kind}2`, 'integer');
+    const first = given(options, `rateest-${kind}1`, 'integer');
+    return last === undefined ? undefined : [Number(first?.value ?? 0n), Number(last.value)];
+  };
+  const [bps, pps] = [numbers('bps'), numbers('pps')];
+  const comparison = COMPARISONS.find((name) => options[name] !== undefined) ?? 'rateest-eq';
+  return asking(
+    ctx,
+    {
+      kind: 'rateest',
+      estimators: second === undefined ? [text('rateest1') ?? ''] : [text('rateest1') ?? '', second],
+      compare: COMPARES[comparison],
+      delta: options['rateest-delta'] !== undefined,
+      ...(bps === undefined ? {} : { bps }),
+      ...(pps === undefined ? {} : { pps }),
+    },
+    options[comparison]?.invert === true,
+  );
+}
+
+const COMPARES = { 'rateest-lt': 'lt', 'rateest-gt': 'gt', 'rateest-eq': 'eq' } as const;
 
 /** Both numbers of a kind, if one is there; what is not looked at is 0. */
 function complete(options: OptionMap, kind: (typeof KINDS)[number]): OptionMap {

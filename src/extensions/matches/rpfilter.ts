@@ -1,4 +1,5 @@
 import type { MatchExtension } from '../contract.ts';
+import { cannot } from '../options.ts';
 import { flag } from '../values/flag.ts';
 
 /** ipt_rpfilter and ip6t_rpfilter. */
@@ -10,4 +11,6 @@ export const rpfilter: MatchExtension = {
   tables: ['raw', 'mangle'],
   hooks: ['PREROUTING'],
   options: ['loose', 'validmark', 'accept-local', 'invert'].map((name) => ({ name, value: flag })),
+  // nftables' fib comes close, but takes broadcast sources for good (IPv4) and does not bind its look-up to the device (IPv6).
+  lower: () => cannot('the kernel answers it only from its own tables raw and mangle'),
 };
