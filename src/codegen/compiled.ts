@@ -6,6 +6,7 @@ import type { MapSpec, ProgramSpec } from '../bpf/program.ts';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
 import type { Effect } from '../policy/effect.ts';
 import type { RejectWith } from '../policy/ir.ts';
+import type { NamedMap } from './netfilter/state/named-map.ts';
 
 /** Names of maps that generated programs refer to. `events` and `pending` outlive generations, the rest belong to one. */
 export const MAP_NAMES = {
@@ -15,6 +16,8 @@ export const MAP_NAMES = {
   states: 'bf_states',
   /** ARRAY, 1 element: what LOG and NFLOG rules put in front of their events. */
   logs: 'bf_logs',
+  /** ARRAY, 1 element: the region of a run (classify/image.ts); its number follows. */
+  run: 'bf_run',
   /** LRU_HASH, key: address of the sk_buff, value: the kernel's answers (asked.ts). */
   asked: 'bf_asked',
   /** RINGBUF: log events. */
@@ -49,6 +52,8 @@ export interface CompiledHook {
 /** An effect as the programs number it: FIRST_EFFECT + its place among all effects of the generation. */
 export interface HookEffect {
   readonly number: number;
+  /** Its place in TablePolicy.effects. */
+  readonly index: number;
   readonly effect: Effect;
 }
 
@@ -66,5 +71,7 @@ export interface CompiledGeneration {
   readonly counters: readonly CounterBase[];
   /** Bytes between the counters of two CPUs. */
   readonly counterStride: number;
+  /** Tables that rules share by name, and the maps (among `maps`) that hold them. */
+  readonly named: readonly NamedMap[];
   readonly needs: { readonly conntrack: readonly Family[]; readonly log: boolean };
 }

@@ -4,6 +4,8 @@
  */
 
 import { closeSync, mkdirSync } from 'node:fs';
+import { MAP_NAMES } from '../codegen/compiled.ts';
+import { BASE_BIT, effectBaseMap } from '../codegen/netfilter/effects.ts';
 import { type BpfMap, createMap } from '../kernel/map.ts';
 import { openPinned, openPinnedProgram, pin } from '../kernel/object.ts';
 
@@ -44,8 +46,9 @@ export function buildGeneration({ layout, maps, plans, previous }: BuildInput): 
       const plan = plans.find((item) => item.family === family);
       const carried = previous?.families[family];
       if (plan !== undefined) {
-        families[family] = { madeBy: generation, ...plan.state };
-        programs.push(...loadFamily(layout, generation, maps, plan));
+        const state = { madeBy: generation, ...plan.state, ...effectBaseFor(plan, carried) };
+        families[family] = state;
+        programs.push(...loadFamily(layout, generation, maps, plan, state.effectBase));
       } else if (previous !== undefined && carried !== undefined) {
         families[family] = carried;
         programs.push(...carryFamily(layout, previous.generation, generation, family, carried));
@@ -62,13 +65,25 @@ export function buildGeneration({ layout, maps, plans, previous }: BuildInput): 
 
 type LoadedPrograms = { point: HookPoint; program: BpfProgram }[];
 
-function loadFamily(layout: Layout, generation: number, persistent: PersistentMaps, plan: FamilyPlan): LoadedPrograms {
+/** Another base than that of the generation in force, whose effects are in the kernel's tables beside the new ones for a while. */
+function effectBaseFor(plan: FamilyPlan, previous: FamilyState | undefined): Pick<FamilyState, 'effectBase'> {
+  if (!plan.compiled.maps.some((map) => map.name === MAP_NAMES.effectBase)) return {};
+  return { effectBase: previous?.effectBase === 0 ? 1 << BASE_BIT : 0 };
+}
+
+function loadFamily(
+  layout: Layout,
+  generation: number,
+  persistent: PersistentMaps,
+  plan: FamilyPlan,
+  effectBase: number | undefined,
+): LoadedPrograms {
   const own = new Map<string, BpfMap>();
   const loaded: LoadedPrograms = [];
   try {
     for (const spec of plan.compiled.maps) {
       if (isPersistentMap(spec.name)) continue;
-      const map = createMap(spec);
+      const map = createMap(spec.name === MAP_NAMES.effectBase ? effectBaseMap(effectBase ?? 0) : spec);
       own.set(spec.name, map);
       pin(map.fd, layout.generationMap(generation, plan.family, spec.name));
     }

@@ -5,7 +5,7 @@ import { FAMILIES, type Family, type TableName } from '../packet/netfilter.ts';
 import { FirewallError } from './failure.ts';
 import { emptyKernelTables } from './kernel-placed.ts';
 import { GENERATION_MAP, type Layout } from './layout.ts';
-import { kernelTablesOf } from './state.ts';
+import { tablesInKernel } from './state.ts';
 import { generationsPresent, readGeneration, readState, writeGeneration } from './store.ts';
 import { removeEverything, undoKernelTables } from './tidy.ts';
 
@@ -36,7 +36,7 @@ export function flush(layout: Layout): void {
 /** Kernel tables of the generation in force and of earlier ones that an interrupted apply has not cleared away. */
 function tablesLoaded(layout: Layout, inForce: number, family: Family): readonly TableName[] {
   const generations = generationsPresent(layout).filter((generation) => generation <= inForce);
-  const tables = generations.flatMap((generation) => kernelTablesOf(readState(layout, generation), family));
+  const tables = generations.flatMap((generation) => tablesInKernel(readState(layout, generation), family));
   return [...new Set(tables)];
 }
 

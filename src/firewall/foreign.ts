@@ -7,7 +7,9 @@ import type { FamilyPlan } from './plan.ts';
 /** One sentence for each family whose BPF tables the kernel has rules in as well. */
 export function foreignRules(plans: readonly FamilyPlan[]): readonly string[] {
   return plans.flatMap(({ family, state }) => {
-    const ours = state.tables.filter((table) => table.placement !== 'kernel').map((table) => table.name);
+    const ours = state.tables
+      .filter((table) => table.placement !== 'kernel' && table.hooks.every(({ bridge }) => bridge === undefined))
+      .map((table) => table.name);
     const filtering = legacyTables(family).filter((name) => ours.includes(name) && filters(family, name));
     if (filtering.length === 0) return [];
     const names = filtering.join(' and ');

@@ -11,11 +11,12 @@
 import { acceptProgram, guardProgram, stubProgram } from '../codegen/netfilter/stub.ts';
 import { loadProgram, setProgramSlot } from '../kernel/program.ts';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
-import { addAsks } from './asks.ts';
+import { addAsks, asksLate } from './asks.ts';
 import { attachAndPin } from './attach.ts';
 import { addBridges } from './bridge.ts';
 import { buildGeneration, type LoadedGeneration } from './build.ts';
 import { addConntrack } from './conntrack.ts';
+import { pinEffectPrograms } from './effect-bridge.ts';
 import { FirewallError } from './failure.ts';
 import { foreignRules } from './foreign.ts';
 import { changeKernelTables, testKernelTables } from './kernel-placed.ts';
@@ -96,10 +97,16 @@ function install(
     const loaded = buildGeneration({ layout, maps, plans, previous });
     try {
       prepareHooks(layout, maps, loaded, previous);
-      addAsks(layout, loaded.state.generation, plans);
+      addAsks(
+        layout,
+        loaded.state.generation,
+        plans.filter((plan) => !asksLate(plan)),
+      );
       addConntrack(needsOf(loaded.state).conntrack);
-      const putBack = changeKernelTables(layout, loaded.state.generation, plans);
+      pinEffectPrograms(layout, maps, loaded.state);
+      const putBack = changeKernelTables(layout, plans, loaded.state, previous);
       try {
+        addAsks(layout, loaded.state.generation, plans.filter(asksLate));
         writeGeneration(maps.generation, loaded.state.generation);
       } catch (error) {
         putBack();
@@ -142,7 +149,7 @@ function prepareHooks(
       if (previous !== undefined) setProgramSlot(maps.progs, progIndex(slotOf(point), previous.generation), accept);
     }
     // Behind, between, before: a packet that a stub sends towards a REJECT must find bridge and guard.
-    hangGuards(layout, maps, needs.rejecting);
+    hangGuards(layout, maps, needs.guarded);
     addBridges(layout, maps, needs.rejecting);
     for (const point of missing) {
       attachAndPin(stubProgram(slotOf(point)), maps, point, 'before', layout.stub(point));

@@ -10,12 +10,15 @@ import {
   saveTable,
 } from '../kernel/kernel-tables.ts';
 import { parseRuleset } from '../languages/iptables/parse.ts';
+import { printRuleset } from '../languages/iptables/print.ts';
 import { FAMILIES, type Family, type TableName } from '../packet/netfilter.ts';
 import type { Ruleset, Table } from '../rules/model.ts';
+import { bridgeOf } from './effect-bridge.ts';
+import { tableWithBridges } from './effect-rules.ts';
 import { FirewallError } from './failure.ts';
 import type { Layout } from './layout.ts';
 import type { FamilyPlan } from './plan.ts';
-import { type FamilyState, type GenerationState, kernelTablesOf } from './state.ts';
+import { type FamilyState, type GenerationState, kernelTablesOf, tablesInKernel } from './state.ts';
 import { type Undo, writeUndo } from './undo.ts';
 
 /** Asks the system's iptables whether it takes the tables of these plans. Changes no rule. */
@@ -33,14 +36,23 @@ export function testKernelTables(plans: readonly FamilyPlan[]): void {
  * Loads the plans' kernel tables. A note of how they were is pinned with the generation first. Returns a function that puts
  * everything back; throws with everything put back.
  *
- * Those that only the generation in force has stay until the new one is in force (`dropKernelTables`): whatever takes
- * their place does nothing before.
+ * What the generation in force has in them besides, bridges included, stays until the new one is in force (`settleKernelTables`):
+ * whatever takes its place does nothing before.
  */
-export function changeKernelTables(layout: Layout, generation: number, plans: readonly FamilyPlan[]): () => void {
+export function changeKernelTables(
+  layout: Layout,
+  plans: readonly FamilyPlan[],
+  state: GenerationState,
+  previous: GenerationState | undefined,
+): () => void {
   const changes = plans
-    .map(({ family, kernelTables }) => ({
+    .map(({ family, ...plan }) => ({
       family,
-      tables: kernelTables.map(({ name, text }) => ({ table: name, text })),
+      tables: plan.state.tables.flatMap(({ name, placement }) => {
+        const own = plan.kernelTables.find((table) => table.name === name)?.text;
+        const text = textBeforeSwitch(layout, family, name, placement === 'kernel' ? own : undefined, state, previous);
+        return text === undefined ? [] : [{ table: name, text }];
+      }),
     }))
     .filter(({ tables }) => tables.length > 0);
   const undone: (() => void)[] = [];
@@ -51,7 +63,7 @@ export function changeKernelTables(layout: Layout, generation: number, plans: re
 
   writeUndo(
     layout,
-    generation,
+    state.generation,
     Object.fromEntries(changes.map(({ family, tables }) => [family, snapshot(family, tables)])),
   );
   try {
@@ -68,15 +80,47 @@ export function changeKernelTables(layout: Layout, generation: number, plans: re
   return putBack;
 }
 
-/** Empties the kernel tables of a generation that is over, except for those that the one in force has too. */
-export function dropKernelTables(old: GenerationState, inForce: GenerationState): void {
+/** What a table must hold when the switch comes: new and old bridges, and the rules of whichever generation has them there. */
+function textBeforeSwitch(
+  layout: Layout,
+  family: Family,
+  name: TableName,
+  rules: string | undefined,
+  state: GenerationState,
+  previous: GenerationState | undefined,
+): string | undefined {
+  const bridge = bridgeOf(family, state.families[family], name);
+  if (rules === undefined && bridge === undefined) return undefined;
+  const old = bridgeOf(family, previous?.families[family], name);
+  const bridges = [old, bridge].flatMap((item) => item ?? []);
+  const stays = rules ?? (kernelTablesOf(previous, family).includes(name) ? saveTable(family, name) : undefined);
+  return bridges.length === 0 ? rules : tableWithBridges(name, bridges, layout.effects, stays);
+}
+
+/** Makes the kernel's tables what `inForce` needs, where the generation before it had something in them. */
+export function settleKernelTables(layout: Layout, old: GenerationState, inForce: GenerationState): void {
   for (const family of FAMILIES) {
-    const kept = kernelTablesOf(inForce, family);
-    emptyKernelTables(
-      family,
-      kernelTablesOf(old, family).filter((table) => !kept.includes(table)),
-    );
+    const now = inForce.families[family];
+    if (now?.madeBy === old.families[family]?.madeBy) continue;
+    const texts = tablesInKernel(old, family).flatMap((name) => {
+      const bridge = bridgeOf(family, now, name);
+      if (bridge !== undefined) return [tableWithBridges(name, [bridge], layout.effects)];
+      if (!kernelTablesOf(inForce, family).includes(name)) return [emptyTableText(name)];
+      return kernelTablesOf(old, family).includes(name) ? [] : [ownText(now!, family, name)];
+    });
+    if (texts.length > 0) {
+      attempt(`clearing the old ${family} tables failed`, () =>
+        restoreTables(family, texts.join(''), { counters: true }),
+      );
+    }
   }
+}
+
+/** A table as it was applied. */
+function ownText(state: FamilyState, family: Family, name: TableName): string {
+  const { ruleset } = parseRuleset({ name: 'the rules in force', text: state.text }, family);
+  const tables = ruleset?.tables.filter((table) => table.name === name) ?? [];
+  return printRuleset({ family, tables }, { counters: true });
 }
 
 function snapshot(family: Family, tables: readonly KernelTable[]): string {

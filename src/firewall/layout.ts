@@ -4,13 +4,15 @@
  *     <bpffs>/bpfilter/<network namespace cookie>/
  *         bf_generation  bf_progs  bf_events  bf_pending  bf_pending_n      maps that outlive generations
  *         stubs/ipv4-filter-INPUT                                            links, one for each hook in use
- *         guards/ipv4-filter-INPUT                                           links behind the REJECT bridge
+ *         guards/ipv4-filter-INPUT                                           links behind bridges
+ *         effects/more-0                                                     programs of the rules that carry effects out
  *         gen-7/state                                                        what generation 7 is (see state.ts)
  *         gen-7/ipv4-bf_counters  gen-7/ipv4-filter-INPUT                    its maps and programs
  */
 
 import type { MapSpec } from '../bpf/program.ts';
 import { MAP_NAMES } from '../codegen/compiled.ts';
+import { EFFECT_MAPS } from '../codegen/netfilter/effects.ts';
 import {
   FAMILIES,
   type Family,
@@ -89,6 +91,7 @@ export const PERSISTENT_MAPS = [
   { name: MAP_NAMES.events, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: EVENTS_BYTES },
   { name: MAP_NAMES.pending, type: 'hash', keySize: 8, valueSize: 4, maxEntries: PENDING_ENTRIES },
   { name: MAP_NAMES.pendingCount, type: 'array', keySize: 4, valueSize: 8, maxEntries: 1 },
+  ...EFFECT_MAPS,
 ] as const satisfies readonly MapSpec[];
 
 export function isPersistentMap(name: string): boolean {
@@ -103,6 +106,8 @@ export interface Layout {
   map(name: string): string;
   stub(point: HookPoint): string;
   guard(point: HookPoint): string;
+  /** Programs of the rules that carry effects out. */
+  readonly effects: string;
   generation(number: number): string;
   state(generation: number): string;
   /** How the kernel's own tables were before the generation changed them; only until it is in force. */
@@ -118,6 +123,7 @@ export function layoutOf(bpffs: string, cookie: bigint): Layout {
     root,
     stubs: `${root}/stubs`,
     guards: `${root}/guards`,
+    effects: `${root}/effects`,
     map: (name) => `${root}/${name}`,
     stub: (point) => `${root}/stubs/${pointName(point)}`,
     guard: (point) => `${root}/guards/${pointName(point)}`,

@@ -90,5 +90,6 @@ const NOTHING: CompiledGeneration = Object.freeze({
   maps: [],
   counters: [],
   counterStride: 0,
+  named: [],
   needs: { conntrack: [], log: false },
 });

@@ -1,12 +1,13 @@
 /** Where each chain of a rule set runs. */
 
+import { findTarget } from '../extensions/registry.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
 import type { Chain, Ruleset, Table } from '../rules/model.ts';
 
 export type Placement =
   /** A BPF program at the netfilter hook. */
   | 'bpf'
-  /** The same, and the kernel sends the answers of its REJECT rules. */
+  /** The same, and the kernel sends the answers of its REJECT rules and carries its effects out. */
   | 'bpf+bridge'
   /** The kernel's own table, loaded by the system's iptables. */
   | 'kernel';
@@ -21,14 +22,14 @@ export interface ChainPlacement {
 
 /** Tables that always stay with the kernel: a BPF program at a netfilter hook changes no packets. */
 export function isKernelTable(name: TableName): boolean {
-  return name === 'nat' || name === 'mangle';
+  return name === 'nat';
 }
 
 /** Placement of every chain of a rule set, in its order. `kernel`: the tables that are the kernel's. */
 export function placements(ruleset: Ruleset, kernel: readonly TableName[]): readonly ChainPlacement[] {
   return ruleset.tables.flatMap((table) => {
     const ofKernel = kernel.includes(table.name);
-    const bridged = ofKernel ? new Set<string>() : chainsThatReject(table);
+    const bridged = ofKernel ? new Set<string>() : bridgedChains(table, ruleset.family);
     return table.chains.map((chain) => ({
       family: ruleset.family,
       table: table.name,
@@ -49,9 +50,9 @@ export function shareOf(chains: readonly ChainPlacement[]): Share {
   return share;
 }
 
-/** Names of the chains from which a REJECT can be reached, by their own rules or by jumps and gotos. */
-export function chainsThatReject(table: Table): ReadonlySet<string> {
-  const rejecting = new Set(table.chains.filter(rejects).map((chain) => chain.name));
+/** Names of the chains from which a REJECT or an effect can be reached, by their own rules or by jumps and gotos. */
+export function bridgedChains(table: Table, family: Family): ReadonlySet<string> {
+  const asking = new Set(table.chains.filter((chain) => asksKernel(chain, family)).map((chain) => chain.name));
   const callers = new Map<string, string[]>();
   for (const chain of table.chains) {
     for (const { target } of chain.rules) {
@@ -60,10 +61,13 @@ export function chainsThatReject(table: Table): ReadonlySet<string> {
     }
   }
   // A Set hands out members that are added while it is walked, so this visits callers of callers too.
-  for (const name of rejecting) for (const caller of callers.get(name) ?? []) rejecting.add(caller);
-  return rejecting;
+  for (const name of asking) for (const caller of callers.get(name) ?? []) asking.add(caller);
+  return asking;
 }
 
-function rejects(chain: Chain): boolean {
-  return chain.rules.some(({ target }) => target.kind === 'extension' && target.name === 'REJECT');
+function asksKernel(chain: Chain, family: Family): boolean {
+  return chain.rules.some(({ target }) => {
+    if (target.kind === 'verdict') return target.verdict === 'QUEUE';
+    return target.kind === 'extension' && (target.name === 'REJECT' || findTarget(target.name, family)?.effect !== undefined);
+  });
 }

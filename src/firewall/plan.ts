@@ -4,7 +4,7 @@
 
 import type { KernelFacts } from '../bpf/facts.ts';
 import { slotCount } from '../bpf/program.ts';
-import type { CompiledGeneration } from '../codegen/compiled.ts';
+import type { CompiledGeneration, CompiledHook } from '../codegen/compiled.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { KernelObjects } from '../extensions/objects.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
@@ -13,8 +13,9 @@ import type { TablePolicy } from '../policy/ir.ts';
 import type { Question } from '../policy/question.ts';
 import type { Ruleset } from '../rules/model.ts';
 import { missingSets } from './mentions.ts';
+import type { HookBridge } from './effect-rules.ts';
 import { type PlacedTables, placeTables } from './place-tables.ts';
-import { type ChainPlacement, chainsThatReject, placements } from './placement.ts';
+import { type ChainPlacement, bridgedChains, placements } from './placement.ts';
 import { withoutCounters } from './ruleset-counters.ts';
 import type { FamilyState, TableState } from './state.ts';
 
@@ -93,7 +94,7 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts): F
       tables: ruleset.tables.map((table): TableState => {
         const policy = policies.find((item) => item.table === table.name);
         if (policy === undefined) return { name: table.name, placement: 'kernel' };
-        return tableState(policy, compiled, chainsThatReject(table));
+        return tableState(policy, compiled, bridgedChains(table, ruleset.family));
       }),
       counterStride: compiled.counterStride,
       cpus: facts.possibleCpus,
@@ -102,6 +103,15 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts): F
       log: compiled.needs.log,
     },
   });
+}
+
+function bridgeOfHook({ hook, listLength, effects, reject }: CompiledHook): HookBridge {
+  return {
+    hook,
+    entries: listLength,
+    effects: effects.map(({ number, effect }) => ({ number, needs: effect.needs, target: effect.target })),
+    reject,
+  };
 }
 
 function tableState(policy: TablePolicy, compiled: CompiledGeneration, bridged: ReadonlySet<string>): TableState {
@@ -118,6 +128,11 @@ function tableState(policy: TablePolicy, compiled: CompiledGeneration, bridged: 
     })),
     hooks: compiled.hooks
       .filter((hook) => hook.family === policy.family && hook.table === policy.table)
-      .map((hook) => ({ hook: hook.hook, instructions: slotCount(hook.program), reject: hook.reject })),
+      .map((hook) => ({
+        hook: hook.hook,
+        instructions: slotCount(hook.program),
+        reject: hook.reject,
+        ...(hook.effects.length === 0 ? {} : { bridge: bridgeOfHook(hook) }),
+      })),
   };
 }

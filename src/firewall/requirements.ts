@@ -44,11 +44,13 @@ function missingFeatures(plans: readonly FamilyPlan[]): readonly { feature: Feat
 }
 
 function featuresOf({ compiled, kernelTables }: FamilyPlan): readonly string[] {
+  const effects = compiled.hooks.some((hook) => hook.effects.length > 0);
   const rejects = compiled.hooks.some((hook) => hook.reject.length > 0);
   return [
     ...(compiled.needs.conntrack.length > 0 ? ['connection-tracking'] : []),
     ...(compiled.needs.log ? ['ring-buffer'] : []),
     ...(rejects ? ['bpf-match', 'reject-answers'] : []),
-    ...(kernelTables.length > 0 ? ['iptables'] : []),
+    ...(effects ? ['bpf-match'] : []),
+    ...(effects || kernelTables.length > 0 ? ['iptables'] : []),
   ];
 }

@@ -8,6 +8,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
 import type { RejectWith } from '../policy/ir.ts';
+import type { HookBridge } from './effect-rules.ts';
 
 export interface GenerationState {
   readonly version: 1;
@@ -28,6 +29,8 @@ export interface FamilyState {
   readonly maps: readonly string[];
   readonly conntrack: boolean;
   readonly log: boolean;
+  /** What the numbers of its effects begin with; absent: it has none. */
+  readonly effectBase?: number;
 }
 
 export type TableState =
@@ -55,6 +58,8 @@ export interface HookState {
   readonly instructions: number;
   /** Reject classes that the program can ask the bridge for. */
   readonly reject: readonly RejectWith[];
+  /** What the kernel's own table carries out for it; absent: nothing. */
+  readonly bridge?: HookBridge;
 }
 
 export function encodeState(state: GenerationState): Uint8Array {
@@ -76,6 +81,14 @@ export function decodeState(value: Uint8Array): GenerationState {
 
 function isState(value: unknown): value is GenerationState {
   return typeof value === 'object' && value !== null && 'version' in value && value.version === 1;
+}
+
+/** The same, and the tables whose rules the kernel carries effects out with. */
+export function tablesInKernel(state: GenerationState | undefined, family: Family): readonly TableName[] {
+  const tables = state?.families[family]?.tables ?? [];
+  const bridged = (table: TableState): boolean =>
+    table.placement === 'kernel' || table.hooks.some(({ bridge }) => bridge !== undefined);
+  return tables.filter(bridged).map((table) => table.name);
 }
 
 /** Names of the family's tables that its generation loaded into the kernel. */

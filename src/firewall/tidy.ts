@@ -11,7 +11,8 @@ import { openPinnedLink } from '../kernel/object.ts';
 import { keepAsks } from './asks.ts';
 import { keepBridges } from './bridge.ts';
 import { keepConntrack } from './conntrack.ts';
-import { applyUndo, dropKernelTables } from './kernel-placed.ts';
+import { keepEffectPrograms } from './effect-bridge.ts';
+import { applyUndo, settleKernelTables } from './kernel-placed.ts';
 import { type HookPoint, type Layout, pointName } from './layout.ts';
 import { includesPoint, needsOf } from './needs.ts';
 import type { GenerationState } from './state.ts';
@@ -33,9 +34,12 @@ export function tidy(layout: Layout, maps: PersistentMaps, state: GenerationStat
   // A packet that entered its hook before the switch may still be on its way through the old generation.
   waitForGracePeriod();
   keepBridges(layout, needs.rejecting);
+  // Before the guards: a packet whose list nobody carries out must meet one.
+  settleTables(layout, state);
+  keepEffectPrograms(layout, state);
   keepAsks(state);
   removeLinks(layout.stubs, (point) => !includesPoint(needs.points, point));
-  const guards = pointsPinned(layout.guards).filter((point) => !includesPoint(needs.rejecting, point));
+  const guards = pointsPinned(layout.guards).filter((point) => !includesPoint(needs.guarded, point));
   if (guards.length > 0) {
     // A packet that is on its way through a bridge that has gone must meet its guard.
     waitForGracePeriod();
@@ -46,16 +50,18 @@ export function tidy(layout: Layout, maps: PersistentMaps, state: GenerationStat
   for (const generation of generationsPresent(layout)) {
     if (generation === state?.generation) forgetUndo(layout, generation);
     else {
-      if (state !== undefined) dropTablesOf(layout, generation, state);
       removeGeneration(layout, generation);
     }
   }
 }
 
-/** What an earlier generation had in the kernel goes; what a later one that never came into force loaded was undone. */
-function dropTablesOf(layout: Layout, generation: number, inForce: GenerationState): void {
-  const old = generation < inForce.generation ? readState(layout, generation) : undefined;
-  if (old !== undefined) dropKernelTables(old, inForce);
+/** What earlier generations had in the kernel goes; what a later one that never came into force loaded was undone. */
+function settleTables(layout: Layout, inForce: GenerationState | undefined): void {
+  if (inForce === undefined) return;
+  for (const generation of generationsPresent(layout)) {
+    const old = generation < inForce.generation ? readState(layout, generation) : undefined;
+    if (old !== undefined) settleKernelTables(layout, old, inForce);
+  }
 }
 
 /**

@@ -85,7 +85,11 @@ export function compileHook(
     const code = emitProgram(ctx, usage, shape);
     if (code === undefined) continue;
     return { program: buildProgram(programName(policy, hook), 'netfilter', code, ctx.globals), reject: usage.reject,
-      effects: effectsAt(policy, hook).map((number) => ({ number: places.effectOffset + number, effect: policy.effects![number]! })),
+      effects: effectsAt(policy, hook).map((number) => ({
+        number: places.effectOffset + number,
+        index: number,
+        effect: policy.effects![number]!,
+      })),
       listLength: usage.effects ? mostEffects(policy, hook) + 1 : 0,
       answers: usage.answers };
   }

@@ -17,6 +17,8 @@ import { type PacketView, packetView } from '../../policy/packet-view.ts';
 import { type CompiledGeneration, type CompiledHook, MAP_NAMES } from '../compiled.ts';
 import { ASKED_MAP } from './asked.ts';
 import { installClock, setClock } from './simulate-environment.ts';
+import { decodeList, type EffectList } from './effect-list.ts';
+import { EFFECT_MAPS } from './effects.ts';
 import { layOutPacket, type SimulatedPacket } from './simulate-layout.ts';
 
 export type { SimulatedPacket } from './simulate-layout.ts';
@@ -36,6 +38,8 @@ export interface SimulatedRun {
   readonly verdict: 'accept' | 'drop';
   /** The answer that the program left in `pending` for the bridge; the verdict is `drop`. */
   readonly reject?: RejectWith;
+  /** Effects in the packet's list (TablePolicy.effects). */
+  readonly effects: readonly number[];
   /** r0 of the program. */
   readonly returned: bigint;
   /** Records it put into the ring of events, in order. */
@@ -55,6 +59,7 @@ const LASTING_MAPS: readonly MapSpec[] = [
   { name: MAP_NAMES.events, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 1 << 20 },
   { name: MAP_NAMES.pending, type: 'hash', keySize: 8, valueSize: 4, maxEntries: 64 },
   { name: MAP_NAMES.pendingCount, type: 'array', keySize: 4, valueSize: 8, maxEntries: 1 },
+  ...EFFECT_MAPS,
 ];
 
 /** Enough for any program that the kernel's verifier would let pass. */
@@ -109,10 +114,12 @@ export function runHook(
     if (hook.answers.length > 0) enterAnswers(simulation, laidOut.skb, packet.view.answers ?? 0n);
     const returned = runProgram(machine, program, [laidOut.context], BUDGET);
     if (returned > 1n) throw new VmFault(`${hook.program.name} returned ${returned}`);
-    const reject = takePending(hook, simulation, laidOut.skb);
+    const list = takeList(hook, simulation, laidOut.skb);
+    const reject = list.reject ?? takePending(hook, simulation, laidOut.skb);
     const events = maps.get(MAP_NAMES.events);
     return {
-      verdict: returned === 1n && reject === undefined ? 'accept' : 'drop',
+      verdict: returned === 1n && reject === undefined && !list.drop ? 'accept' : 'drop',
+      effects: list.effects,
       ...(reject === undefined ? {} : { reject }),
       returned,
       events: events?.kind === 'ringbuf' ? drainRing(events) : [],
@@ -149,6 +156,22 @@ function takePending(hook: CompiledHook, { maps }: SimulatedMaps, skb: bigint): 
   view.setBigUint64(0, 0n, true);
   deleteElement(pending, key);
   return reject;
+}
+
+/** What the kernel's table does: looks the packet's list up and takes it out. */
+function takeList(hook: CompiledHook, { maps }: SimulatedMaps, skb: bigint): EffectList {
+  const key = new Uint8Array(8);
+  new DataView(key.buffer).setBigUint64(0, skb, true);
+  const lists = maps.get(MAP_NAMES.effects)!;
+  const value = readElement(lists, key);
+  if (value === undefined) return { effects: [], drop: false };
+  const list = decodeList(value, hook);
+  const count = readElement(maps.get(MAP_NAMES.effectCount)!, new Uint8Array(4))!;
+  const view = new DataView(count.buffer, count.byteOffset);
+  if (view.getBigUint64(0, true) !== 1n) throw new VmFault(`${hook.program.name} left bf_effects_n wrong`);
+  view.setBigUint64(0, 0n, true);
+  deleteElement(lists, key);
+  return list;
 }
 
 /** The counters of one table, in the order of its policy's counter numbers. */

@@ -4,6 +4,7 @@ import { add, and, at, call, exit, jeq, lddw, ldx, mov } from '../../bpf/assembl
 import { buildProgram } from '../../bpf/builder.ts';
 import { R0, R1, R2, R3, R6, R7 } from '../../bpf/instruction.ts';
 import type { ProgramSpec } from '../../bpf/program.ts';
+import { deleteList, jumpIfNoLists } from './effects.ts';
 import { HELPER, NF_ACCEPT, NF_DROP } from './layout.ts';
 import { deletePending, jumpIfNothingPending } from './pending.ts';
 
@@ -41,13 +42,17 @@ export function acceptProgram(): ProgramSpec {
   return buildProgram('bf_accept', 'netfilter', [mov.imm(R0, NF_ACCEPT), exit()]);
 }
 
-/** Behind the REJECT bridge: a packet that is still waiting for its answer has passed no bridge, and is dropped. */
+/** Behind the bridges: a packet that still waits for an answer, or for effects, has passed no bridge and is dropped. */
 export function guardProgram(): ProgramSpec {
   return buildProgram('bf_guard', 'netfilter', [
     mov.imm(R7, NF_ACCEPT),
     ldx.dw(R6, R1, CTX_SKB),
-    ...jumpIfNothingPending('out'),
-    ...deletePending(R6, 'out'),
+    ...jumpIfNothingPending('effects'),
+    ...deletePending(R6, 'effects'),
+    mov.imm(R7, NF_DROP),
+    at('effects'),
+    ...jumpIfNoLists('out'),
+    ...deleteList(R6, 'out'),
     mov.imm(R7, NF_DROP),
     at('out'),
     mov.reg(R0, R7),
