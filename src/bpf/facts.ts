@@ -13,10 +13,21 @@ export interface KernelFacts {
   readonly possibleCpus: number;
   /** PREEMPT_RT: softirqs can be preempted, so every counter must be atomic. */
   readonly preemptRt: boolean;
+  /** What the modules of matches would use. */
+  readonly modules: ModuleFacts;
   /** `struct.member` (nested members with dots, e.g. `nf_conn.tuplehash`) to place and width. */
   readonly members: Readonly<Record<string, MemberPlace>>;
   /** Numbers of enumerators; one that this kernel lacks is absent. */
   readonly enumerators: Readonly<Partial<Record<Enumerator, number>>>;
+}
+
+export interface ModuleFacts {
+  /** ip_list_tot of xt_recent: how many addresses a list holds. */
+  readonly recentEntries: number;
+  /** ip_pkt_list_tot of xt_recent: how many times of an address; 0: what rules ask for, at least 32. */
+  readonly recentStamps: number;
+  /** Buckets of a hashlimit table that does not say how many: they depend on the memory. */
+  readonly hashlimitBuckets: number;
 }
 
 /** Offset and size in bytes; a bit field has `bitShift` and `bitCount` within the little-endian integer at `offset`. */

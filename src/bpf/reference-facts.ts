@@ -61,6 +61,7 @@ export const REFERENCE_FACTS: KernelFacts = Object.freeze({
   hz: 250,
   possibleCpus: 2,
   preemptRt: false,
+  modules: Object.freeze({ recentEntries: 100, recentStamps: 0, hashlimitBuckets: 8192 }),
   members: Object.freeze(MEMBERS),
   enumerators: REFERENCE_ENUMERATORS,
 });

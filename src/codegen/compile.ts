@@ -4,7 +4,8 @@ import type { KernelFacts } from '../bpf/facts.ts';
 import { type MapSpec, slotCount } from '../bpf/program.ts';
 import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
 import { FAMILIES, type Hook, TABLE_HOOKS, type TableName } from '../packet/netfilter.ts';
-import type { TablePolicy } from '../policy/ir.ts';
+import type { PolicyRule, TablePolicy } from '../policy/ir.ts';
+import { type NamedTable, resolveNames } from '../policy/named.ts';
 import { type CompiledGeneration, type CompiledHook, type CounterBase, MAP_NAMES } from './compiled.ts';
 import { ASKED_MAP } from './netfilter/asked.ts';
 import { MissingMember } from './netfilter/context.ts';
@@ -13,15 +14,21 @@ import { effectBaseMap, FIRST_EFFECT, MOST_EFFECTS } from './netfilter/effects.t
 import { ChainsTooDeep, compileHook, type HookProgram, type Shape, type TablePlaces } from './netfilter/hook.ts';
 import { MAX_SLOTS } from './netfilter/layout.ts';
 import { LOG_MAP } from './netfilter/log.ts';
+import { type LookupOptions, planRuns, runMaps, type TableRuns } from './netfilter/lookup/plan.ts';
 import { encodeLogRecord, LOG_RECORD_BYTES } from './netfilter/log-record.ts';
+import { namedMapName, namedMapSpec } from './netfilter/state/named-map.ts';
 import { initialState, STATE_BYTES } from './netfilter/stateful.ts';
 
 export interface CompileInput {
   /** At most one for each family and table. */
   readonly policies: readonly TablePolicy[];
   readonly facts: KernelFacts;
+  /** Tables with names that are there already: they stay as they are. */
+  readonly named?: readonly NamedTable[];
   /** Makes every program in this shape instead of the one that suits it: for tests of the shapes that only large tables get. */
   readonly shape?: Shape;
+  /** How rules become look-ups, where that is not to be chosen: for tests. */
+  readonly lookups?: LookupOptions;
 }
 
 export interface CompileResult {
@@ -36,7 +43,7 @@ export interface CompileResult {
 const MAX_INSTRUCTIONS = 1_000_000;
 
 /** Compiles the policies of one generation. */
-export function compileGeneration({ policies, facts, shape }: CompileInput): CompileResult {
+export function compileGeneration({ policies, facts, named = [], shape, lookups }: CompileInput): CompileResult {
   const counters = placeCounters(policies);
   const total = counters.reduce((sum, base) => sum + base.count, 0);
   // Whole cache lines, so that two CPUs never share one.
@@ -44,16 +51,24 @@ export function compileGeneration({ policies, facts, shape }: CompileInput): Com
   const states = placeStates(policies, facts);
   const logs = placeLogs(policies);
   const effects = placeEffects(policies);
+  const names = resolveNames(policies, named, facts.modules);
 
   const hooks: CompiledHook[] = [];
   const diagnostics: Diagnostic[] = [];
   const refused: { table: TableName; diagnostic: Diagnostic }[] = [];
+  const allRuns: TableRuns[] = [];
+  let runCount = 0;
   policies.forEach((policy, index) => {
+    const offset = ({ counter }: PolicyRule): number => (counters[index]!.first + counter) * COUNTER_BYTES;
+    const runs = planRuns(policy, offset, () => `${MAP_NAMES.run}${runCount++}`, lookups);
+    allRuns.push(runs);
     const places: TablePlaces = {
+      runs,
       firstCounter: counters[index]!.first,
       counterStride,
       stateOffsets: states.offsets[index]!,
       logOffsets: logs.offsets[index]!,
+      named: names.behind[index]!.map((table) => table && { table, map: namedMapName(table) }),
       effectOffset: effects.offsets[index]!,
     };
     for (const hook of TABLE_HOOKS[policy.table].hooks) {
@@ -69,9 +84,11 @@ export function compileGeneration({ policies, facts, shape }: CompileInput): Com
   const maps: MapSpec[] = [
     { name: MAP_NAMES.counters, ...ONE_ELEMENT, valueSize: counterStride * facts.possibleCpus },
     ...(states.initial.length === 0 ? [] : [valueMap(MAP_NAMES.states, states.initial)]),
+    ...names.tables.map(namedMapSpec),
     ...(effects.total === 0 ? [] : [effectBaseMap(0)]),
     ...(logs.initial.length === 0 ? [] : [valueMap(MAP_NAMES.logs, logs.initial)]),
     ...(hooks.some((hook) => hook.answers.length > 0) ? [ASKED_MAP] : []),
+    ...allRuns.flatMap(runMaps),
   ];
   return {
     generation: Object.freeze({
@@ -79,6 +96,7 @@ export function compileGeneration({ policies, facts, shape }: CompileInput): Com
       maps: Object.freeze(maps),
       counters,
       counterStride,
+      named: Object.freeze(names.tables.map((table) => Object.freeze({ table, map: namedMapName(table) }))),
       needs: {
         conntrack: FAMILIES.filter((family) => policies.some((policy) => policy.family === family && policy.conntrack)),
         log: logs.initial.length > 0,

@@ -161,9 +161,23 @@ function showStateful(test: StatefulTest, states: readonly StateObject[]): strin
   if (test.kind === 'random') return `random ${test.probability}`;
   const state = states[test.state];
   if (state === undefined) throw new Error(`no state ${test.state}`);
-  return state.kind === 'limit'
-    ? `limit avg ${state.avg} burst ${state.burst}`
-    : `nth every ${state.every} from ${state.packet}`;
+  switch (state.kind) {
+    case 'limit':
+      return `limit avg ${state.avg} burst ${state.burst}`;
+    case 'nth':
+      return `nth every ${state.every} from ${state.packet}`;
+    case 'quota':
+      return `quota ${state.bytes}`;
+    case 'recent': {
+      const { side, question } = test as StatefulTest & { readonly kind: 'recent' };
+      const list = `list ${state.list} mask ${state.mask.toString(16)} hits ${state.hits}`;
+      return `recent ${side} ${JSON.stringify(question)} ${list}`;
+    }
+    case 'hashlimit': {
+      const { ports } = test as StatefulTest & { readonly kind: 'hashlimit' };
+      return `hashlimit ${state.name}${ports ? ' with ports' : ''} ${JSON.stringify(state.table)}`;
+    }
+  }
 }
 
 /** `ip.ttl = 1|3-5`, `meta.mark & 0xff = 1`, `(a and (b or c))`. */

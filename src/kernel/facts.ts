@@ -8,6 +8,7 @@ import { type KernelFacts, type MemberPlace, NEEDED_MEMBERS } from '../bpf/facts
 import { type Btf, kernelBtf } from './btf.ts';
 import { measureHz } from './clock.ts';
 import { possibleCpuCount } from './cpus.ts';
+import { readModuleFacts } from './module-facts.ts';
 
 /** Everything the compiler asks of this kernel. @throws Error naming every struct member that this kernel lacks. */
 export function readKernelFacts(): KernelFacts {
@@ -27,6 +28,7 @@ export function readKernelFacts(): KernelFacts {
     release: release(),
     hz: kernelHz(),
     possibleCpus: possibleCpuCount(),
+    modules: readModuleFacts(),
     preemptRt: /\bPREEMPT_RT\b/.test(version()),
     members: Object.freeze(members),
     enumerators: Object.freeze(readEnumerators(btf)),

@@ -55,7 +55,8 @@ export function lowerTable(table: Table, family: Family, objects?: KernelObjects
         ip: rule.ip,
         reachableFrom,
         // What a dead rule asks for is checked, but nothing is kept.
-        addState: (state) => (dead ? 0 : states.push(state) - 1),
+        // Tables with names are made by rules that no packet reaches, too.
+        addState: (state) => (dead && !hasName(state) ? 0 : states.push(state) - 1),
         addLog: (log) => (dead ? 0 : logs.push(log) - 1),
         addEffect: (effect) => (dead ? 0 : addEffect(effects, effect)),
         // Those of dead rules, too: the kernel holds on to what rules name.
@@ -98,6 +99,10 @@ export function lowerTable(table: Table, family: Family, objects?: KernelObjects
   });
   const trouble = effectTrouble(policy);
   return trouble.length > 0 ? { diagnostics: [...diagnostics, ...trouble] } : { policy, diagnostics: Object.freeze(diagnostics) };
+}
+
+function hasName({ kind }: StateObject): boolean {
+  return kind === 'recent' || kind === 'hashlimit';
 }
 
 function tracksConnections(rule: Rule, family: Family): boolean {

@@ -3,8 +3,8 @@
 import { dynptrRead } from './dynptr.ts';
 import { FUNCTION_HI, type VmProgram } from './link.ts';
 import { callFunction, type Machine, type VmFunction } from './machine.ts';
-import { deleteElement, E2BIG, EINVAL, ENOENT, lookupElement, updateElement, type VmMap } from './maps.ts';
-import { bytesAt, highHalf, lowHalf, requireBytes, VmFault } from './memory.ts';
+import { deleteElement, E2BIG, EINVAL, ENOENT, hashKeys, lookupElement, updateElement, type VmMap } from './maps.ts';
+import { bytesAt, highHalf, lowHalf, mapRegion, requireBytes, unmapRegion, VmFault } from './memory.ts';
 import { RINGBUF_HELPERS } from './ringbuf.ts';
 
 const EFAULT = 14;
@@ -78,6 +78,25 @@ const loop: VmFunction = (machine, count, callback, context, flags) => {
   return times;
 };
 
+/** Of hash maps; elements that the callback deletes are not met again. */
+const forEachElement: VmFunction = (machine, handle, callback, context, flags) => {
+  if (flags !== 0n) return BigInt(-EINVAL);
+  const map = mapOf(machine, handle);
+  if (highHalf(callback) !== FUNCTION_HI || machine.current === undefined)
+    throw new VmFault('bpf_for_each_map_elem: the callback is not a function of the program');
+  let met = 0n;
+  for (const key of hashKeys(map)) {
+    const value = lookupElement(map, key, machine.environment.cpu);
+    if (value === 0n) continue;
+    const copy = mapRegion(machine.memory, `key of map ${map.spec.name}`, key, { writable: false, strict: true });
+    met++;
+    const stop = callFunction(machine, machine.current, lowHalf(callback), [handle, copy.base, value, context]);
+    unmapRegion(machine.memory, copy);
+    if (stop !== 0n) break;
+  }
+  return met;
+};
+
 const spinLock: VmFunction = (machine, lock) => {
   if (machine.heldLock !== undefined) throw new VmFault('bpf_spin_lock: a lock is held already');
   requireBytes(machine.memory, lock, 4, 'bpf_spin_lock', 'write');
@@ -110,6 +129,7 @@ export const HELPERS: ReadonlyMap<number, VmFunction> = new Map<number, VmFuncti
   // bpf_this_cpu_ptr: the machine is one CPU.
   [154, (_machine, variable) => variable],
   [160, nanoseconds],
+  [164, forEachElement],
   [181, loop],
   [201, dynptrRead],
   ...RINGBUF_HELPERS,

@@ -54,7 +54,7 @@ function emitStep(ctx: BodyContext, step: Step, next: Target, hotdrop: Target): 
       jumpIf(ctx, step.expr, true, hotdrop);
       return;
     case 'stateful':
-      jumpUnlessStateful(ctx, step.test, step.invert, next);
+      jumpUnlessStateful(ctx, step.test, step.invert, next, hotdrop);
       return;
   }
 }

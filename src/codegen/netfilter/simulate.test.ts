@@ -24,6 +24,7 @@ function generationOf(...hooks: CompiledHook[]): CompiledGeneration {
     maps: [{ name: MAP_NAMES.counters, type: 'array', keySize: 4, valueSize: 64, maxEntries: 1 }],
     counters: [{ family: 'ipv4', table: 'filter', first: 1, count: 1 }],
     counterStride: 32,
+    named: [],
     needs: { conntrack: [], log: false },
   };
 }

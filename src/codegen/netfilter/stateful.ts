@@ -28,6 +28,10 @@ import { MAP_NAMES } from '../compiled.ts';
 import { jumpIfCompares, type Target } from './branch.ts';
 import type { BodyContext } from './context.ts';
 import { HELPER } from './layout.ts';
+import { runHashlimit } from './state/hashlimit.ts';
+import type { NamedMap } from './state/named-map.ts';
+import { runQuota } from './state/quota.ts';
+import { runRecent } from './state/recent.ts';
 
 /** struct { u64 prev; u32 credit; u32 unused } and struct { u32 count; u32 unused[3] } */
 export const STATE_BYTES = 16;
@@ -42,11 +46,23 @@ export function initialState(state: StateObject, hz: number, out: DataView, at: 
     case 'nth':
       out.setUint32(at, state.packet, true);
       return;
+    case 'quota':
+      out.setBigUint64(at, state.bytes, true);
+      return;
+    case 'recent':
+    case 'hashlimit':
+      return;
   }
 }
 
-/** Runs the test; jumps to `target` unless (its answer xor `invert`). */
-export function jumpUnlessStateful(ctx: BodyContext, test: StatefulTest, invert: boolean, target: Target): void {
+/** Runs the test; jumps to `target` unless (its answer xor `invert`), to `hotdrop` when it drops the packet. */
+export function jumpUnlessStateful(
+  ctx: BodyContext,
+  test: StatefulTest,
+  invert: boolean,
+  target: Target,
+  hotdrop: Target,
+): void {
   if (test.kind === 'random') {
     ctx.out.emit(call.helper(HELPER.random), mov.reg32(R1, R0), and.imm32(R1, 0x7fffffff));
     jumpIfCompares(ctx, R1, invert ? 'lt' : 'ge', BigInt(test.probability), 32, target);
@@ -55,9 +71,30 @@ export function jumpUnlessStateful(ctx: BodyContext, test: StatefulTest, invert:
   const state = ctx.policy.states[test.state];
   const offset = ctx.stateOffsets[test.state];
   if (state?.kind !== test.kind || offset === undefined) throw new Error(`state ${test.state} is not a ${test.kind}`);
-  if (state.kind === 'limit') runLimit(ctx, limitCredits(state, ctx.facts.hz), offset);
-  else runNth(ctx, state.every, offset);
+  switch (state.kind) {
+    case 'limit':
+      runLimit(ctx, limitCredits(state, ctx.facts.hz), offset);
+      break;
+    case 'nth':
+      runNth(ctx, state.every, offset);
+      break;
+    case 'quota':
+      runQuota(ctx, offset);
+      break;
+    case 'recent':
+      if (test.kind === 'recent') runRecent(ctx, test, namedOf(ctx, test.state));
+      break;
+    case 'hashlimit':
+      if (test.kind === 'hashlimit') runHashlimit(ctx, test, namedOf(ctx, test.state), offset, hotdrop);
+      break;
+  }
   jumpIfCompares(ctx, R4, invert ? 'ne' : 'eq', 0n, 32, target);
+}
+
+function namedOf(ctx: BodyContext, state: number): NamedMap {
+  const named = ctx.named[state];
+  if (named === undefined) throw new Error(`state ${state} has no name`);
+  return named;
 }
 
 /** How often a compare-and-exchange is tried: it fails only when another CPU came between two instructions. */

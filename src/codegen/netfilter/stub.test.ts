@@ -14,6 +14,7 @@ const NOTHING: CompiledGeneration = {
   maps: [],
   counters: [],
   counterStride: 64,
+  named: [],
   needs: { conntrack: [], log: false },
 };
 const PACKET = Uint8Array.from({ length: 40 }, (_, i) => (i === 0 ? 0x45 : 0));

@@ -19,6 +19,7 @@ import { name } from '../values/name.ts';
 import { U32_MAX } from '../values/numbers.ts';
 import { prefixLength } from '../values/prefix-length.ts';
 import { hashlimitOverflows } from './hashlimit-credits.ts';
+import { lowerHashlimit } from './hashlimit-lowering.ts';
 
 const MATCH = 'match "hashlimit"';
 const UPTO = 'hashlimit-upto';
@@ -91,6 +92,7 @@ export const hashlimit: MatchExtension = {
     return why === undefined ? missing : refuse(MATCH, why, ctx.span);
   },
   print: (options, ctx) => printOptions(OPTIONS, printable(options, ctx), ctx),
+  lower: lowerHashlimit,
 };
 
 function rateOf(options: OptionMap): HashRate {

@@ -1,5 +1,6 @@
+import type { Family } from '../../packet/netfilter.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
-import { given, refuse, requireOneOf, withOption, without } from '../options.ts';
+import { always, cannot, given, lowered, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { hostAddress } from '../values/host-address.ts';
 import { integer } from '../values/integer.ts';
@@ -11,6 +12,8 @@ const ACTIONS = ['set', 'rcheck', 'update', 'remove'] as const;
 /** XT_RECENT_NAME_LEN - 1 and XT_RECENT_MAX_NSTAMPS - 1. */
 const LONGEST_NAME = 199;
 const MOST_HITS = 65_535n;
+/** A list's memory is taken at once: 3 MB at this many. */
+const MOST_HITS_HERE = 4096;
 const ALL_ONES = { ipv4: 0xffff_ffffn, ipv6: (1n << 128n) - 1n } as const;
 
 const OPTIONS: readonly OptionSpec[] = [
@@ -47,6 +50,27 @@ export const recent: MatchExtension = {
     const masked = options['mask'] === undefined ? withOption(options, 'mask', mask) : options;
     return withoutIdleHits(withOneSide(masked));
   },
+  lower(options, ctx) {
+    const operation = ACTIONS.find((action) => options[action] !== undefined)!;
+    const hits = number(options, 'hitcount');
+    if (hits > MOST_HITS_HERE) return cannot(`a hit count above ${MOST_HITS_HERE} takes too much memory`);
+    const state = ctx.addState({
+      kind: 'recent',
+      list: always(options, 'name', 'text').text,
+      mask: listMask(options, ctx.family),
+      hits,
+    });
+    const question = {
+      operation,
+      seconds: number(options, 'seconds'),
+      hits,
+      reap: options['reap'] !== undefined,
+      ttl: options['rttl'] !== undefined,
+      invert: options[operation]!.invert,
+    } as const;
+    const side = options['rdest'] === undefined ? 'source' : 'destination';
+    return lowered([{ kind: 'stateful', test: { kind: 'recent', state, side, question }, invert: false }]);
+  },
   check(options, ctx) {
     const missing = requireOneOf(MATCH, ACTIONS, options, ctx.span);
     if (missing.length > 0) return missing;
@@ -70,4 +94,20 @@ function withOneSide(options: OptionMap): OptionMap {
 
 function withoutIdleHits(options: OptionMap): OptionMap {
   return given(options, 'hitcount', 'integer')?.value === 0n ? without(options, 'hitcount') : options;
+}
+
+function number(options: OptionMap, name: string): number {
+  return Number(given(options, name, 'integer')?.value ?? 0n);
+}
+
+/**
+ * What a list that this rule makes does to addresses of either family. iptables hands over all ones without `--mask`; with one,
+ * an IPv4 mask has nothing behind it, and IPv6 addresses keep 32 bits at most.
+ */
+function listMask(options: OptionMap, family: Family): bigint {
+  const mask = options['mask'];
+  const value = given(options, 'mask', 'integer')?.value ?? ALL_ONES[family];
+  if (family === 'ipv6') return value;
+  const usual = mask?.span === undefined && value === ALL_ONES.ipv4;
+  return usual ? ALL_ONES.ipv6 : value << 96n;
 }

@@ -1,0 +1,47 @@
+/** quota: u64 bytes left, changed by compare-and-exchange. */
+
+import { at, atomic, exit, jeq, jlt, jne, lddw, ldx, mov, sub } from '../../../bpf/assembly.ts';
+import { R0, R1, R2, R3, R4, R5, R6 } from '../../../bpf/instruction.ts';
+import { MAP_NAMES } from '../../compiled.ts';
+import { type BodyContext, callGlobal, type HookContext } from '../context.ts';
+import { loadField } from '../fields.ts';
+
+/** How often the exchange is tried: it fails only when another CPU came between two instructions. */
+const TRIES = 64;
+
+/** r4 = 1 if the quota at `offset` of the state map suffices for the packet, else 0 and nothing is left. */
+export function runQuota(ctx: BodyContext, offset: number): void {
+  loadField(ctx, 'meta.length');
+  ctx.out.emit(
+    callGlobal(ctx, `quota_${offset}`, 1, (own) => emitQuota(own, offset)),
+    mov.reg32(R4, R0),
+  );
+}
+
+/** Function quota_X(r1 length) -> r0 1 or 0: quota_mt. */
+function emitQuota({ out }: HookContext, offset: number): void {
+  const [again, store, done] = [out.label('again'), out.label('store'), out.label('done')];
+  out.emit(
+    mov.reg32(R2, R1),
+    lddw.mapValue(R1, MAP_NAMES.states, offset),
+    mov.imm(R5, TRIES),
+    at(again),
+    ldx.dw(R0, R1, 0),
+    mov.reg(R6, R0),
+    mov.imm(R3, 0),
+    mov.imm(R4, 0),
+    jlt.reg(R0, R2, store),
+    mov.reg(R3, R0),
+    sub.reg(R3, R2),
+    mov.imm(R4, 1),
+    at(store),
+    atomic.cmpxchg.dw(R1, 0, R3),
+    jeq.reg(R0, R6, done),
+    sub.imm(R5, 1),
+    jne.imm(R5, 0, again),
+    mov.imm(R4, 0),
+    at(done),
+    mov.reg(R0, R4),
+    exit(),
+  );
+}
