@@ -35,11 +35,11 @@ export const INDEX_MAP = 'cls_index';
 export const TRACE_ENTRIES = 1 << 16;
 
 /** Stack: u32 key, then what does not fit in registers. */
-const KEY = -64;
+export const KEY = -64;
 const BEST = -72;
 const LEAF_SLOTS = -80;
 /** Sixteen dimensions: the byte offset of one in the key. */
-const KEY_MASK = 0x3c;
+export const KEY_MASK = 0x3c;
 
 /** Where a part's slots begin in the map's value. */
 export type PlacedPart = Part & { readonly base: number };
@@ -130,7 +130,7 @@ export function emitClassifier(plan: LanePlan, parts: readonly PlacedPart[], row
 }
 
 /** R0: the slot to begin at. */
-function emitRoot(part: PlacedPart): CodeItem[] {
+export function emitRoot(part: Pick<Part, 'hash'>): CodeItem[] {
   const { hash } = part;
   if (hash === undefined) return [mov.imm(R0, 0)];
   const code: CodeItem[] = [mov.imm(R0, 0)];
@@ -181,7 +181,7 @@ function emitLeaf(plan: LanePlan, part: PlacedPart, number: number): CodeItem[] 
 }
 
 /** R3 + offset: the record. Leaves the guard bits in R0 and those that are left in R4; uses R2. */
-function containsRow(plan: LanePlan, offset: number): CodeItem[] {
+export function containsRow(plan: LanePlan, offset: number): CodeItem[] {
   const code: CodeItem[] = [];
   for (let w = 0; w < plan.words; w++) {
     const left = w === 0 ? R4 : R2;
