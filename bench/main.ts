@@ -1,19 +1,36 @@
-/** `npm run bench [-- NAME...]`: runs the benchmarks whose names contain one of the words, prints a table and JSON. */
+/** `npm run bench [-- NAME...]`: runs the benchmarks that the words name, prints a table and JSON. */
 import { cpus, loadavg, release } from 'node:os';
 import { loadTime } from './load-time.ts';
 import { netfilterCost } from './netfilter-cost.ts';
 import { type Bench, type BenchRow, formatRows, keepsBar } from './result.ts';
+import { STACK_BENCHES } from './rivals/stack.ts';
 
-const BENCHES: readonly Bench[] = [netfilterCost, loadTime];
+const BENCHES: readonly Bench[] = [netfilterCost, loadTime, ...STACK_BENCHES];
+
+/** A word names a benchmark by its whole name, by its beginning or by a word of it. */
+function means(word: string, name: string): boolean {
+  return name === word || name.startsWith(`${word} `) || name.split(' ').includes(word);
+}
 
 function run(words: readonly string[]): number {
   if (process.getuid?.() !== 0) {
     process.stderr.write('the benchmarks load BPF programs: run them as root\n');
     return 4;
   }
-  const chosen = BENCHES.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+  const chosen = BENCHES.filter(({ name }) => words.length === 0 || words.some((word) => means(word, name)));
   const before = loadavg();
-  const rows: BenchRow[] = chosen.flatMap((bench) => [...bench.run()]);
+  const rows: BenchRow[] = [];
+  let failed = false;
+  for (const bench of chosen) {
+    try {
+      const own = bench.run();
+      rows.push(...own);
+      process.stderr.write(`${formatRows(own)}\n`);
+    } catch (error) {
+      failed = true;
+      process.stderr.write(`${bench.name} failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
+  }
   const after = loadavg();
   const round = (values: readonly number[]): readonly number[] => values.map((value) => Math.round(value * 100) / 100);
   const machine = {
@@ -27,7 +44,7 @@ function run(words: readonly string[]): number {
   process.stdout.write(`${formatRows(rows)}\n`);
   process.stdout.write(`load average ${machine.loadBefore.join(' ')} before, ${machine.loadAfter.join(' ')} after\n`);
   process.stdout.write(`${JSON.stringify({ version: 1, machine, rows })}\n`);
-  return rows.some((row) => keepsBar(row) === false) ? 1 : 0;
+  return failed || rows.some((row) => keepsBar(row) === false) ? 1 : 0;
 }
 
 process.exitCode = run(process.argv.slice(2));
