@@ -26,7 +26,7 @@ export interface KernelFigures {
 }
 
 /** The trace as the program reads it; `trace` has one u32 for each dimension of each header. */
-function traceBytes(trace: Uint32Array, layout: TraceLayout): Uint8Array {
+export function traceBytes(trace: Uint32Array, layout: TraceLayout): Uint8Array {
   const out = new Uint8Array(TRACE_ENTRIES * layout.stride);
   const view = new DataView(out.buffer);
   const dimensions = layout.places.length;
@@ -44,7 +44,7 @@ function traceBytes(trace: Uint32Array, layout: TraceLayout): Uint8Array {
 }
 
 /** A stride that is prime to nearly everything mixes headers that were written side by side. */
-function mixed(i: number, headers: number): number {
+export function mixed(i: number, headers: number): number {
   return (i * 7919) % headers;
 }
 
