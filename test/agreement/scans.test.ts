@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { REFERENCE_FACTS } from '../../src/bpf/reference-facts.ts';
 import { createSimulation, runHook } from '../../src/codegen/netfilter/simulate.ts';
 import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
+import { HEADER_RULES } from '../generate/header-rules.ts';
 import { packetsFor } from '../generate/index.ts';
 import { filterPolicy } from '../generate/policies.ts';
 import { SCAN_RULES } from '../generate/scan-rules.ts';
@@ -34,7 +35,7 @@ function compare(family: Family, rules: readonly string[]): void {
 
 describe('evaluator and compiled scans agree', () => {
   for (const family of FAMILIES)
-    it.each(Object.entries(SCAN_RULES[family]))(`${family} %s`, (_, rules) => {
+    it.each(Object.entries({ ...SCAN_RULES[family], ...HEADER_RULES[family] }))(`${family} %s`, (_, rules) => {
       for (const rule of rules) compare(family, [rule]);
       compare(family, rules);
     });

@@ -1,4 +1,4 @@
-import { conditions, hotdrop, require } from '../../policy/expr.ts';
+import { conditions, FALSE, hotdrop, require } from '../../policy/expr.ts';
 import type { NumberRange } from '../../policy/scan.ts';
 import type { SctpChunksScan } from '../../policy/scan-sctp-chunks.ts';
 import type { MatchExtension } from '../contract.ts';
@@ -17,7 +17,10 @@ export const sctp: MatchExtension = {
   kind: 'match',
   name: 'sctp',
   summary: 'Ports of an SCTP header, and the types and flags of the chunks behind it.',
-  notes: ['Flags of I_DATA are refused: iptables would store them for another type of chunk, where they ask nothing.'],
+  notes: [
+    'Flags of I_DATA are refused: iptables would store them for another type of chunk, where they ask nothing.',
+    '`--chunk-types all ALL` never matches: iptables asks for more types than there are.',
+  ],
   families: ['ipv4', 'ipv6'],
   protocols: [132],
   options: [
@@ -28,12 +31,15 @@ export const sctp: MatchExtension = {
     const chunks = given(options, 'chunk-types', 'set');
     if (chunks?.invert === true) return cannot(EVIL_AND_MATCHED);
     const scan = chunks === undefined ? undefined : ({ kind: 'scan', scan: chunksScan(chunks.members) } as const);
+    const never = chunks?.members[0] === 'all' && chunks.members[1] === 'ALL';
     return lowered(
       conditions(
         ...transportHeader(ctx.family, HEADER),
         require(inRange('transport.sport', given(options, 'sport', 'range'))),
         require(inRange('transport.dport', given(options, 'dport', 'range'))),
-        ...(scan === undefined ? [] : [hotdrop({ ...scan, outcome: 'evil' }), require({ ...scan, outcome: 'yes' })]),
+        ...(scan === undefined
+          ? []
+          : [hotdrop({ ...scan, outcome: 'evil' }), require(never ? FALSE : { ...scan, outcome: 'yes' })]),
       ),
     );
   },
