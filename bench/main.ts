@@ -1,11 +1,12 @@
 /** `npm run bench [-- NAME...]`: runs the benchmarks that the words name, prints a table and JSON. */
 import { cpus, loadavg, release } from 'node:os';
+import { CLASSIFICATION_BENCHES } from './classification.ts';
 import { loadTime } from './load-time.ts';
 import { netfilterCost } from './netfilter-cost.ts';
 import { type Bench, type BenchRow, formatRows, keepsBar } from './result.ts';
 import { STACK_BENCHES } from './rivals/stack.ts';
 
-const BENCHES: readonly Bench[] = [netfilterCost, loadTime, ...STACK_BENCHES];
+const BENCHES: readonly Bench[] = [netfilterCost, loadTime, ...CLASSIFICATION_BENCHES, ...STACK_BENCHES];
 
 /** A word names a benchmark by its whole name, by its beginning or by a word of it. */
 function means(word: string, name: string): boolean {
