@@ -5,7 +5,7 @@ import { type MapSpec, slotCount } from '../bpf/program.ts';
 import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
 import { FAMILIES, type Hook, TABLE_HOOKS, type TableName } from '../packet/netfilter.ts';
 import type { PolicyRule, TablePolicy } from '../policy/ir.ts';
-import { type NamedTable, resolveNames } from '../policy/named.ts';
+import { fitsTable, type NamedTable, resolveNames } from '../policy/named.ts';
 import { type CompiledGeneration, type CompiledHook, type CounterBase, MAP_NAMES } from './compiled.ts';
 import { ASKED_MAP } from './netfilter/asked.ts';
 import { MissingMember } from './netfilter/context.ts';
@@ -71,6 +71,12 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
       named: names.behind[index]!.map((table) => table && { table, map: namedMapName(table) }),
       effectOffset: effects.offsets[index]!,
     };
+    const misfit = misfitOf(policy, names.behind[index]!);
+    if (misfit !== undefined) {
+      diagnostics.push(misfit);
+      refused.push({ table: policy.table, diagnostic: misfit });
+      return;
+    }
     for (const hook of TABLE_HOOKS[policy.table].hooks) {
       const result = compileOne(policy, hook, facts, places, shape);
       if (result === undefined) continue;
@@ -104,6 +110,15 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
     }),
     diagnostics,
   };
+}
+
+/** A rule that counts something else than the table that it names. */
+function misfitOf(policy: TablePolicy, behind: readonly (NamedTable | undefined)[]): Diagnostic | undefined {
+  const at = policy.states.findIndex((state, index) => !fitsTable(state, behind[index]));
+  if (at === -1) return undefined;
+  const what = `hashlimit table "${behind[at]?.name ?? ''}"`;
+  const why = 'rules that name it count different things, which mixes up the kernel, too';
+  return diagnostic('not-supported-here', undefined, { what, table: policy.table, why });
 }
 
 const CACHE_LINE = 64;

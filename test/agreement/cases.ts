@@ -4,14 +4,19 @@ import type { KernelFacts } from '../../src/bpf/facts.ts';
 import { REFERENCE_FACTS } from '../../src/bpf/reference-facts.ts';
 import { compileGeneration } from '../../src/codegen/compile.ts';
 import type { CompiledGeneration, CompiledHook } from '../../src/codegen/compiled.ts';
+import type { LookupOptions } from '../../src/codegen/netfilter/lookup/plan.ts';
 import { type Hook, TABLE_HOOKS } from '../../src/packet/netfilter.ts';
 import { evaluate } from '../../src/policy/evaluate.ts';
 import type { RejectWith, TablePolicy } from '../../src/policy/ir.ts';
 import { createMemory, type PolicyMemory } from '../../src/policy/memory.ts';
 import type { PacketView } from '../../src/policy/packet-view.ts';
 
-export function compile(policies: readonly TablePolicy[], facts: KernelFacts = REFERENCE_FACTS): CompiledGeneration {
-  const { generation, diagnostics } = compileGeneration({ policies, facts });
+export function compile(
+  policies: readonly TablePolicy[],
+  facts: KernelFacts = REFERENCE_FACTS,
+  lookups?: LookupOptions,
+): CompiledGeneration {
+  const { generation, diagnostics } = compileGeneration({ policies, facts, ...(lookups === undefined ? {} : { lookups }) });
   if (generation === undefined) throw new Error(diagnostics.map((item) => item.message).join('\n'));
   return generation;
 }

@@ -12,10 +12,10 @@ import { type Addition, additionFor, count, counterOffset } from './counters.ts'
 import { emitEffect, emitMarkChange, storeEffect } from './effects.ts';
 import { STACK, slotOffset } from './layout.ts';
 import { emitLog, storeLogRecord } from './log.ts';
-import { rejectValue } from './pending.ts';
-import { type LookupFrame, frameLeftovers } from './lookup/frame.ts';
+import { frameLeftovers, type LookupFrame } from './lookup/frame.ts';
 import type { RunSegment } from './lookup/plan.ts';
 import { countRow, emitRun, goOnBehind } from './lookup/run.ts';
+import { rejectValue } from './pending.ts';
 import { emitRule, leavesProgram } from './rule.ts';
 import { HIDDEN_BRANCHES } from './stateful.ts';
 import type { Tails } from './tails.ts';
@@ -214,6 +214,11 @@ function emitChainRun(body: Body, chain: number, run: RunSegment, frame: LookupF
       if (item.kind === 'act') emitRowAction(body, chain, item.action, addition, lookOn);
     },
   });
+  // A rule that can match nothing has no row, but the plan has a place to come back to behind it.
+  const emitted = new Set(run.table.shape.actions.map((item) => (item.kind === 'entry' ? run.from + item.entry : -1)));
+  for (let index = run.from; index < run.to; index++) {
+    if (rules[index]!.action.kind === 'jump' && !emitted.has(index)) placeResume(body, chain, index);
+  }
   let branches = 0;
   for (let at = start; at < out.code.length; at++) if (isBranch(out.code[at]!)) branches++;
   body.waiting = before + Math.min(branches, WALK_BRANCHES);
@@ -437,6 +442,8 @@ function placesOf(body: Body): readonly Resume[] {
   const returns = [...body.plan.chains.values()]
     .filter(({ slot }) => slot !== undefined)
     .flatMap((chain) => chain.returns.map(({ number }) => ({ number, label: body.resumeLabels.get(number)! })));
-  const places = new Map([...returns, ...body.cuts, ...body.logs, ...body.effects].map((place) => [place.number, place]));
+  const places = new Map(
+    [...returns, ...body.cuts, ...body.logs, ...body.effects].map((place) => [place.number, place]),
+  );
   return [...places.values()].sort((a, b) => a.number - b.number);
 }

@@ -9,6 +9,7 @@ import { R0, R1, R2, R3, R10 } from '../../bpf/instruction.ts';
 import { isAluClass, isStore } from '../../bpf/opcodes.ts';
 import type { HookContext } from './context.ts';
 import { SCRATCH, STACK, slotOffset } from './layout.ts';
+import type { LookupFrame } from './lookup/frame.ts';
 import type { Tails } from './tails.ts';
 
 /** A place to resume at. */
@@ -44,8 +45,9 @@ function iteratorInR1(): [ReturnType<typeof mov.reg>, ReturnType<typeof add.imm>
 }
 
 /** Before the rules: the loop's iterator and, in `slots` return slots, something. */
-export function emitLoopStart(ctx: HookContext, slots: number): void {
+export function emitLoopStart(ctx: HookContext, slots: number, frame?: LookupFrame): void {
   const { out } = ctx;
+  if (frame !== undefined) out.emit(st.w(R10, frame.from, 1));
   // Whether a slot has been written must not make a difference either.
   for (let slot = 0; slot < slots; slot++) out.emit(st.w(R10, slotOffset(slot).cell, 1));
   out.emit(...iteratorInR1(), mov.imm(R2, 0), mov.imm(R3, MAX_RETURNS), call.kfunc('bpf_iter_num_new'));
@@ -55,11 +57,17 @@ export function emitLoopStart(ctx: HookContext, slots: number): void {
  * All paths must look the same here, or the verifier goes round once for each way in which they can differ. So what rules left on
  * the stack is made equal.
  */
-export function emitLoopHead(ctx: HookContext, tails: Tails, head: Label, places: readonly Resume[]): void {
+export function emitLoopHead(
+  ctx: HookContext,
+  tails: Tails,
+  head: Label,
+  places: readonly Resume[],
+  leftovers: readonly number[] = [],
+): void {
   const { out } = ctx;
   out.emit(
     at(head),
-    ...scratchUsed(out.code).map((offset) => st.dw(R10, offset, 0)),
+    ...[...scratchUsed(out.code), ...leftovers].map((offset) => st.dw(R10, offset, 0)),
     ...iteratorInR1(),
     call.kfunc('bpf_iter_num_next'),
     jeq.imm(R0, 0, tails.hotdrop),

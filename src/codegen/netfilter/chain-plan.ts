@@ -13,7 +13,7 @@
  */
 
 import type { Hook } from '../../packet/netfilter.ts';
-import type { TablePolicy } from '../../policy/ir.ts';
+import type { PolicyRule, TablePolicy } from '../../policy/ir.ts';
 
 /** A place where the walk goes on: behind a rule, or at the policy of the built-in chain. */
 export type ResumePoint =
@@ -51,7 +51,12 @@ const LOG_RULES = 10;
  * Plans the program of one hook, or undefined when the table has no chain there. `loop` demands loop mode even where exact mode
  * looks cheap.
  */
-export function planChains(policy: TablePolicy, hook: Hook, loop = false): ChainPlan | undefined {
+export function planChains(
+  policy: TablePolicy,
+  hook: Hook,
+  loop = false,
+  cost: ChainCost = countRules,
+): ChainPlan | undefined {
   const base = policy.chains.findIndex((chain) => chain.base?.hook === hook);
   if (base === -1) return undefined;
   const order = topologicalOrder(policy, base);
@@ -92,7 +97,7 @@ export function planChains(policy: TablePolicy, hook: Hook, loop = false): Chain
   }
   return {
     base,
-    mode: loop ? 'loop' : cheaperMode(policy, chains),
+    mode: loop ? 'loop' : cheaperMode(policy, chains, cost),
     chains,
     slots: Math.max(-1, ...[...chains.values()].map((chain) => chain.slot ?? -1)) + 1,
     lastNumber: count,
@@ -146,14 +151,24 @@ function slotLevels(
   return slots;
 }
 
-function cheaperMode(policy: TablePolicy, chains: ReadonlyMap<number, PlannedChain>): ChainPlan['mode'] {
+/** What a chain costs to verify, in rules; `chain` is its index. */
+export type ChainCost = (rules: readonly PolicyRule[], chain: number) => number;
+
+const countRules: ChainCost = (rules) => rules.length;
+
+function cheaperMode(
+  policy: TablePolicy,
+  chains: ReadonlyMap<number, PlannedChain>,
+  cost: ChainCost,
+): ChainPlan['mode'] {
   let once = 0;
   let inlined = 0;
   for (const [index, { contexts }] of chains) {
     const { rules } = policy.chains[index]!;
     const logs = rules.filter((rule) => rule.action.kind === 'log').length;
-    once += rules.length + 1;
-    inlined += (rules.length + 1 + logs * LOG_RULES) * contexts;
+    const own = cost(rules, index) + 1;
+    once += own;
+    inlined += (own + logs * LOG_RULES) * contexts;
   }
   return inlined <= Math.max(once * EXACT_FACTOR, EXACT_RULES) ? 'exact' : 'loop';
 }

@@ -163,7 +163,7 @@ function programName(policy: TablePolicy, hook: Hook): string {
  * the verifier would not take this shape.
  */
 function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undefined {
-  const room = slotsBeside(usage.answers);
+  const room = slotsBeside(usage.answers) - usage.slotsForScans;
   const plan = planFor(ctx, usage, shape, room);
   if (plan.slots > room) throw new ChainsTooDeep(plan.slots);
   const frame = frameFor(ctx, plan, room);
