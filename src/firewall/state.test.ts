@@ -54,8 +54,9 @@ describe('needs', () => {
         { family: 'ipv6', table: 'filter', hook: 'FORWARD' },
       ],
       rejecting: [{ family: 'ipv6', table: 'filter', hook: 'INPUT' }],
+      guarded: [{ family: 'ipv6', table: 'filter', hook: 'INPUT' }],
       conntrack: ['ipv6'],
     });
-    expect(needsOf(undefined)).toEqual({ points: [], rejecting: [], conntrack: [] });
+    expect(needsOf(undefined)).toEqual({ points: [], rejecting: [], guarded: [], conntrack: [] });
   });
 });

@@ -221,9 +221,7 @@ describe('chains', () => {
 
 describe('what cannot be run', () => {
   test.each([
-    ['-j QUEUE', 'not-supported-here'],
     ['-p tcp -m string --string x --algo bm', 'not-yet-supported-match'],
-    ['-j MARK --set-mark 1', 'not-yet-supported-target'],
   ])('%s: %s', (line, code) => {
     const text = `*filter\n-A INPUT -p tcp -j ACCEPT\n-A INPUT ${line}\nCOMMIT\n`;
     const { ruleset, diagnostics: faults } = parseRuleset({ name: 'test', text }, 'ipv4');

@@ -21,10 +21,10 @@ describe('the walk', () => {
     ];
     const results = evaluateAll(lines, [four(udp()), four(icmp()), four(syn), four(raw(50))]);
     expect(results).toEqual([
-      { verdict: 'accept', hotdrop: false, logs: [], counted: ['INPUT 1', 'a 1', 'b 1', 'INPUT 2'] },
-      { verdict: 'drop', hotdrop: false, logs: [], counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'a 2', 'INPUT policy'] },
-      { verdict: 'accept', hotdrop: false, logs: [], counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'a 3'] },
-      { verdict: 'drop', hotdrop: false, logs: [], counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'INPUT policy'] },
+      { verdict: 'accept', hotdrop: false, logs: [], effects: [], counted: ['INPUT 1', 'a 1', 'b 1', 'INPUT 2'] },
+      { verdict: 'drop', hotdrop: false, logs: [], effects: [], counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'a 2', 'INPUT policy'] },
+      { verdict: 'accept', hotdrop: false, logs: [], effects: [], counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'a 3'] },
+      { verdict: 'drop', hotdrop: false, logs: [], effects: [], counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'INPUT policy'] },
     ]);
   });
 
@@ -94,6 +94,7 @@ describe('the walk', () => {
         hotdrop: false,
         reject: 'tcp-reset',
         logs: [0, 1],
+        effects: [],
         counted: ['INPUT 1', 'INPUT 2', 'INPUT 3', 'INPUT 4'],
       },
     ]);
@@ -109,7 +110,7 @@ describe('hotdrop', () => {
 
   test('nothing counts, not even the policy, whatever the inversion', () => {
     expect(evaluateAll(['-A INPUT -p tcp -m tcp ! --dport 81', '-A INPUT -j ACCEPT'], [short])).toEqual([
-      { verdict: 'drop', hotdrop: true, logs: [], counted: [] },
+      { verdict: 'drop', hotdrop: true, logs: [], effects: [], counted: [] },
     ]);
   });
 
