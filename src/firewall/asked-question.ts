@@ -27,6 +27,11 @@ export function askedQuestion(question: Question): AskedQuestion {
       return { expression: matchPinnedProgram(question.path), needs: 'CONFIG_NETFILTER_XT_MATCH_BPF' };
     case 'classic':
       return { expression: matchExtension('bpf', 1, classicInfo(question)), needs: 'CONFIG_NETFILTER_XT_MATCH_BPF' };
+    case 'extension':
+      return {
+        expression: matchExtension(question.name, question.revision, Uint8Array.from(question.info)),
+        needs: `CONFIG_NETFILTER_XT_MATCH_${question.name.toUpperCase()}`,
+      };
     case 'rateest':
       return {
         expression: matchExtension('rateest', 0, rateInfo(question)),

@@ -20,6 +20,13 @@ export type Question =
   | { readonly kind: 'program'; readonly path: string }
   /** A classic program (xt_bpf): struct sock_filter by struct sock_filter, as iptables writes them. */
   | { readonly kind: 'classic'; readonly instructions: readonly ClassicStep[] }
+  /** Another match without effects, as the structure that iptables would hand over. */
+  | {
+      readonly kind: 'extension';
+      readonly name: string;
+      readonly revision: number;
+      readonly info: readonly number[];
+    }
   | RateQuestion;
 
 /** code, jt, jf, k */

@@ -1,27 +1,25 @@
 import { HOOKS } from '../../packet/netfilter.ts';
-import { conditions, require } from '../../policy/expr.ts';
+import { conditions, invertIf, require } from '../../policy/expr.ts';
 import type { Condition } from '../../policy/ir.ts';
-import type { LowerContext, MatchExtension, OptionMap } from '../contract.ts';
-import { cannot, given, lowered, refuse, requireOneOf } from '../options.ts';
+import type { Question } from '../../policy/question.ts';
+import { matchQuestion } from '../asked-match.ts';
+import { asking } from '../asking.ts';
+import type { MatchExtension, OptionMap } from '../contract.ts';
+import { given, lowered, refuse, requireOneOf } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { wordSet } from '../values/word-set.ts';
-import { ADDRESS_TYPES, type TypeTest, typeOfDestinationV4, typeV6 } from './address-types.ts';
+import { ADDRESS_TYPES, typeByAddress, typeNumber } from './address-types.ts';
 
 const MATCH = 'match "addrtype"';
 const TYPES = { value: wordSet(ADDRESS_TYPES, { what: 'address type', abbreviations: true }), syntax: 'TYPE,...' };
 
-/** Hooks at which the packet has its route. */
-const ROUTED: readonly string[] = ['INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
-
-/** xt_addrtype revision 1, as far as a packet's own route and its addresses can answer it. */
+/** xt_addrtype revision 1. */
 export const addrtype: MatchExtension = {
   kind: 'match',
   name: 'addrtype',
   summary: 'Type of source or destination address, as the routing table has it.',
   notes: [
-    'As BPF, for IPv4: `--dst-type` in rules that are reached from INPUT, FORWARD or OUTPUT only, without `--limit-iface-*`.',
-    'As BPF, for IPv6: UNSPEC, UNICAST and MULTICAST everywhere, LOCAL for the destination in rules that are reached from INPUT only, never ANYCAST or UNREACHABLE.',
-    'The type comes from the route of the packet itself. iptables looks the address up in table `local` alone, so the two differ for local routes in other tables (policy routing, VRF), and for bridged packets, which have no route.',
+    'MULTICAST (IPv6: also UNICAST and UNSPEC) is told from the address. For the other types the kernel looks the address up, just before the rules run.',
   ],
   families: ['ipv4', 'ipv6'],
   options: [
@@ -41,40 +39,46 @@ export const addrtype: MatchExtension = {
     return why === undefined ? missing : refuse(MATCH, why, ctx.span);
   },
   lower(options, ctx) {
-    for (const name of ['limit-iface-in', 'limit-iface-out']) {
-      if (options[name] !== undefined)
-        return cannot(`--${name} needs a look-up in the routing table for one device, which a netfilter program lacks`);
-    }
     const list: Condition[] = [];
+    const looked: AskedType[] = [];
     for (const name of ['src-type', 'dst-type'] as const) {
       const types = given(options, name, 'set');
       if (types === undefined) continue;
-      const tested = typeTest(name, types.members, types.invert, ctx);
-      if ('why' in tested) return cannot(tested.why);
-      const wrong = tested.needsRoute ? ctx.reachableFrom.filter((hook) => !ROUTED.includes(hook)) : [];
-      if (wrong.length > 0)
-        return cannot(`at ${wrong.join(', ')} the packet has no route yet that would tell the type of its destination`);
-      const ambiguous =
-        ctx.family === 'ipv6' && tested.needsRoute ? ctx.reachableFrom.filter((hook) => hook !== 'INPUT') : [];
-      if (ambiguous.length > 0)
-        return cannot(
-          `at ${ambiguous.join(', ')} a link-local destination may belong to another device than the packet's own, and the kernel looks at all of them`,
-        );
-      list.push(require(tested.expr));
+      const byAddress = typeByAddress(name === 'src-type' ? 'saddr' : 'daddr', types.members, ctx.family);
+      if (byAddress === undefined) looked.push({ name, ...types });
+      else list.push(require(invertIf(types.invert, byAddress)));
     }
-    return lowered(conditions(...list));
+    if (looked.length === 0) return lowered(conditions(...list));
+    const asked = asking(ctx, typeQuestion(looked, options));
+    return asked.ok ? lowered(conditions(...list, ...asked.value)) : asked;
   },
 };
 
-function typeTest(
-  name: 'src-type' | 'dst-type',
-  members: readonly string[],
-  invert: boolean,
-  ctx: LowerContext,
-): TypeTest {
-  if (ctx.family === 'ipv6') return typeV6(name === 'src-type' ? 'ip6.saddr' : 'ip6.daddr', members, invert);
-  if (name === 'dst-type') return typeOfDestinationV4(members, invert);
-  return { why: 'the type of a source address needs a look-up in the routing table, which a netfilter program lacks' };
+interface AskedType {
+  readonly name: 'src-type' | 'dst-type';
+  readonly members: readonly string[];
+  readonly invert: boolean;
+}
+
+/** include/uapi/linux/netfilter/xt_addrtype.h */
+const FLAG = { INVERT_SOURCE: 1, INVERT_DEST: 2, LIMIT_IFACE_IN: 4, LIMIT_IFACE_OUT: 8 } as const;
+
+/** struct xt_addrtype_info_v1: source u16, dest u16 (a bit for each type), flags u32. */
+function typeQuestion(looked: readonly AskedType[], options: OptionMap): Question {
+  return matchQuestion('addrtype', 1, 8, (info) => {
+    let flags = 0;
+    for (const { name, members, invert } of looked) {
+      const source = name === 'src-type';
+      info.u16(
+        source ? 0 : 2,
+        members.reduce((bits, type) => bits | (1 << typeNumber(type)), 0),
+      );
+      if (invert) flags |= source ? FLAG.INVERT_SOURCE : FLAG.INVERT_DEST;
+    }
+    if (options['limit-iface-in'] !== undefined) flags |= FLAG.LIMIT_IFACE_IN;
+    if (options['limit-iface-out'] !== undefined) flags |= FLAG.LIMIT_IFACE_OUT;
+    info.u32(4, flags);
+  });
 }
 
 /** addrtype_mt_checkentry_v1: the types that IPv6 does not have. */

@@ -1,6 +1,9 @@
 import { conditions, equals, invertIf, require } from '../../policy/expr.ts';
-import type { MatchExtension } from '../contract.ts';
-import { cannot, given, lowered, requireOneOf } from '../options.ts';
+import type { Question } from '../../policy/question.ts';
+import { matchQuestion } from '../asked-match.ts';
+import { asking } from '../asking.ts';
+import type { MatchExtension, OptionMap } from '../contract.ts';
+import { always, given, lowered, requireOneOf } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { U32_MAX } from '../values/numbers.ts';
 import { text } from '../values/text.ts';
@@ -17,10 +20,23 @@ export const cgroup: MatchExtension = {
     { name: 'cgroup', value: integer(0n, U32_MAX), syntax: 'class', invertible: true, excludes: ['path'] },
   ],
   check: (options, ctx) => requireOneOf('match "cgroup"', ['path', 'cgroup'], options, ctx.span),
-  lower(options) {
+  lower(options, ctx) {
     const use = given(options, 'cgroup', 'integer');
-    if (use === undefined) return cannot('a control group is known to the kernel by its place, not by its path');
+    if (use === undefined) return asking(ctx, pathQuestion(options));
     const known = require(equals('socket.full', 1));
     return lowered(conditions(known, require(invertIf(use.invert, equals('socket.classid', use.value)))));
   },
 };
+
+/** XT_CGROUP_PATH_MAX */
+const PATH_BYTES = 512;
+
+/** struct xt_cgroup_info_v2: has_path, has_classid, invert_path, invert_classid, path[512] from 4 on, a pointer of the kernel's own. */
+function pathQuestion(options: OptionMap): Question {
+  const { text: path, invert } = always(options, 'path', 'text');
+  return matchQuestion('cgroup', 2, 4 + PATH_BYTES + 4 + 8, (info) => {
+    info.u8(0, 1);
+    info.u8(2, invert ? 1 : 0);
+    info.bytes(4, new TextEncoder().encode(path).subarray(0, PATH_BYTES - 1));
+  });
+}

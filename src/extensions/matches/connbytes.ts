@@ -1,4 +1,5 @@
 import { between, conditions, equals, invertIf, require } from '../../policy/expr.ts';
+import { matchQuestion } from '../asked-match.ts';
 import type { MatchExtension, ValueType } from '../contract.ts';
 import { always, lowered } from '../options.ts';
 import { keyword } from '../values/keyword.ts';
@@ -35,10 +36,12 @@ export const connbytes: MatchExtension = {
   notes: [
     'The kernel counts packets and bytes of connections only where `net.netfilter.nf_conntrack_acct` is on; a rule switches it on.',
   ],
-  lower(options) {
+  lower(options, ctx) {
     const { min, max, invert } = always(options, 'connbytes', 'range');
     const mode = always(options, 'connbytes-mode', 'text').text as keyof typeof FIELD;
     const direction = always(options, 'connbytes-dir', 'text').text as 'original' | 'reply' | 'both';
+    // Loading the kernel's own match is what switches counting on; what it would say is read from the entry.
+    ctx.ask(matchQuestion('connbytes', 0, 24, (info) => info.u64(8, U64_MAX)));
     const field = `ct.${FIELD[mode]}.${direction}` as const;
     return lowered(conditions(require(equals('ct.accounted', 1)), require(invertIf(invert, between(field, min, max)))));
   },

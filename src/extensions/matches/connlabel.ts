@@ -1,4 +1,5 @@
 import { anyBit, conditions, invertIf, require } from '../../policy/expr.ts';
+import { matchQuestion } from '../asked-match.ts';
 import type { MatchExtension } from '../contract.ts';
 import { always, cannot, lowered } from '../options.ts';
 import { flag } from '../values/flag.ts';
@@ -19,9 +20,11 @@ export const connlabel: MatchExtension = {
     { name: 'label', value: quotedNumber(0n, 127n), syntax: '0...127', invertible: true, mandatory: true },
     { name: 'set', value: flag },
   ],
-  lower(options) {
+  lower(options, ctx) {
     if (options['set'] !== undefined) return cannot('a netfilter program cannot change the labels of a connection');
     const { value, invert } = always(options, 'label', 'integer');
+    // Loading the kernel's own match makes room for labels in new connections; what it would say is read from the entry.
+    ctx.ask(matchQuestion('connlabel', 1, 4, (info) => info.u16(0, value)));
     const labels = value < WORD ? anyBit('ct.labels.low', 1n << value) : anyBit('ct.labels.high', 1n << (value - WORD));
     return lowered(conditions(require(invertIf(invert, labels))));
   },

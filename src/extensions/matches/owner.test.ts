@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lowers, printed, refusal } from '../case-runner.ts';
+import { asks, lowers, printed, refusal } from '../case-runner.ts';
 import { owner } from './owner.ts';
 
 describe('text', () => {
@@ -54,7 +54,14 @@ describe('conditions', () => {
     expect(lowers(owner, given)).toEqual([expected]);
   });
 
-  it('cannot have supplementary groups', () => {
-    expect(lowers(owner, '--gid-owner 5 --suppl-groups')[0]).toMatch(/^cannot: the supplementary groups/);
+  it('asks the kernel for supplementary groups', () => {
+    expect(asks(owner, '! --uid-owner 1-2 --gid-owner 5 --suppl-groups ! --socket-exists')).toEqual([
+      {
+        kind: 'extension',
+        name: 'owner',
+        revision: 1,
+        info: [1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 5, 0, 0, 0, 15, 5, 0, 0, 0, 0, 0, 0],
+      },
+    ]);
   });
 });

@@ -1,8 +1,11 @@
 import { all, any, between, conditions, equals, FALSE, invertIf, require, TRUE } from '../../policy/expr.ts';
 import type { FieldName } from '../../policy/fields.ts';
 import type { Expr } from '../../policy/ir.ts';
+import type { Question } from '../../policy/question.ts';
+import { matchQuestion } from '../asked-match.ts';
+import { asking } from '../asking.ts';
 import type { MatchExtension, OptionMap } from '../contract.ts';
-import { cannot, given, lowered, refuse, requireOneOf } from '../options.ts';
+import { given, lowered, refuse, requireOneOf } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { idRange } from '../values/id-range.ts';
 
@@ -16,7 +19,7 @@ export const owner: MatchExtension = {
   kind: 'match',
   name: 'owner',
   summary: 'The socket that sent the packet, and its owner.',
-  notes: ['`--suppl-groups` cannot be run as BPF.'],
+  notes: ['With `--suppl-groups` the kernel is asked about every packet just before the rules run.'],
   families: ['ipv4', 'ipv6'],
   hooks: ['OUTPUT', 'POSTROUTING'],
   options: [
@@ -30,9 +33,8 @@ export const owner: MatchExtension = {
     const why = problem(options);
     return why === undefined ? missing : refuse(MATCH, why, ctx.span);
   },
-  lower(options) {
-    if (options['suppl-groups'] !== undefined)
-      return cannot('the supplementary groups of the owner of a socket cannot be read from a netfilter program');
+  lower(options, ctx) {
+    if (options['suppl-groups'] !== undefined) return asking(ctx, ownerQuestion(options));
     return lowered(conditions(require(ownerExpr(options))));
   },
 };
@@ -82,4 +84,33 @@ function idTest(options: OptionMap, name: string, field: FieldName): IdTest {
     known: invertIf(range.invert, between(field, range.min, range.max)),
     unknown: range.invert ? TRUE : FALSE,
   };
+}
+
+/** include/uapi/linux/netfilter/xt_owner.h */
+const FLAG = { UID: 1, GID: 2, SOCKET: 4, SUPPL_GROUPS: 8 } as const;
+
+/** struct xt_owner_match_info: uid_min, uid_max, gid_min, gid_max u32, match u8, invert u8. */
+function ownerQuestion(options: OptionMap): Question {
+  return matchQuestion('owner', 1, 20, (info) => {
+    let asked = FLAG.SUPPL_GROUPS as number;
+    let inverted = 0;
+    const ask = (flag: number, invert: boolean): void => {
+      asked |= flag;
+      if (invert) inverted |= flag;
+    };
+    for (const [name, flag, at] of [
+      ['uid-owner', FLAG.UID, 0],
+      ['gid-owner', FLAG.GID, 8],
+    ] as const) {
+      const range = given(options, name, 'range');
+      if (range === undefined) continue;
+      ask(flag, range.invert);
+      info.u32(at, range.min);
+      info.u32(at + 4, range.max);
+    }
+    const socket = given(options, 'socket-exists', 'flag');
+    if (socket !== undefined) ask(FLAG.SOCKET, socket.invert);
+    info.u8(16, asked);
+    info.u8(17, inverted);
+  });
 }

@@ -1,7 +1,10 @@
 import { all, any, between, conditions, require, TRUE, test } from '../../policy/expr.ts';
 import type { Expr } from '../../policy/ir.ts';
+import type { Question } from '../../policy/question.ts';
+import { matchQuestion } from '../asked-match.ts';
+import { asking } from '../asking.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
-import { always, cannot, given, lowered, printOptions, refuse, withOption, without } from '../options.ts';
+import { always, given, lowered, printOptions, refuse, withOption, without } from '../options.ts';
 import { dateTime, dayTime } from '../values/date-time.ts';
 import { MONTHDAYS, monthdays, WEEKDAYS, weekdays } from '../values/days.ts';
 import { flag } from '../values/flag.ts';
@@ -40,6 +43,7 @@ export const time: MatchExtension = {
   summary: 'The time of the day, the day of the week or month, and the date at which the packet arrives.',
   notes: [
     'Times are in UTC unless `--kerneltz` is given; `--utc` says so without being printed.',
+    'With `--kerneltz` the kernel is asked about every packet just before the rules run.',
     'All rules that one packet meets on one hook see the same second. When the clock is set, the next packet sees it.',
     'With `--contiguous` a time that begins before midnight goes on after it.',
   ],
@@ -65,9 +69,9 @@ export const time: MatchExtension = {
     ];
     return printOptions(OPTIONS, without(options, ...idle), ctx);
   },
-  lower(options) {
-    if (options['kerneltz'] !== undefined)
-      return cannot("the kernel's time zone cannot be read from a netfilter program");
+  lower(options, ctx) {
+    // The kernel's time zone is nowhere a program could read it.
+    if (options['kerneltz'] !== undefined) return asking(ctx, timeQuestion(options));
     return lowered(conditions(require(timeExpr(options))));
   },
 };
@@ -118,4 +122,24 @@ function fold(options: OptionMap, name: 'weekdays' | 'monthdays', all: readonly 
   const members = all.filter((day) => days.members.includes(day) !== days.invert);
   const rest = without(options, name);
   return members.length === all.length ? rest : withOption(rest, name, { kind: 'set', members });
+}
+
+/** include/uapi/linux/netfilter/xt_time.h */
+const FLAG = { LOCAL_TZ: 1, CONTIGUOUS: 2 } as const;
+const ALL_MONTHDAYS = 0xffff_fffe;
+const ALL_WEEKDAYS = 0xfe;
+
+/** struct xt_time_info: date_start, date_stop, daytime_start, daytime_stop, monthdays u32, weekdays u8, flags u8. */
+function timeQuestion(options: OptionMap): Question {
+  const bits = (name: 'weekdays' | 'monthdays', names: readonly string[], all: number): number => {
+    const chosen = given(options, name, 'set');
+    return chosen === undefined ? all : chosen.members.reduce((sum, day) => sum + 2 ** (names.indexOf(day) + 1), 0);
+  };
+  return matchQuestion('time', 0, 24, (info) => {
+    for (const [at, name] of ['datestart', 'datestop', 'timestart', 'timestop'].entries())
+      info.u32(4 * at, always(options, name, 'integer').value);
+    info.u32(16, bits('monthdays', MONTHDAYS, ALL_MONTHDAYS));
+    info.u8(20, bits('weekdays', WEEKDAYS, ALL_WEEKDAYS));
+    info.u8(21, FLAG.LOCAL_TZ | (options['contiguous'] === undefined ? 0 : FLAG.CONTIGUOUS));
+  });
 }
