@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { parseAddress } from '../../src/packet/address.ts';
 import type { Hook } from '../../src/packet/netfilter.ts';
+import { HEADER_MATCHES } from './header-matches.ts';
 import type { Universe } from './universe.ts';
 
 /** What a match may assume about the rule it stands in. */
@@ -14,7 +15,7 @@ export interface RuleSite {
   readonly hook: Hook | undefined;
 }
 
-interface MatchGenerator {
+export interface MatchGenerator {
   /** Absent: everywhere. */
   readonly fits?: (site: RuleSite) => boolean;
   readonly text: (site: RuleSite) => fc.Arbitrary<string>;
@@ -81,6 +82,7 @@ const isIpv6 = (site: RuleSite): boolean => site.universe.family === 'ipv6';
 const MULTIPORT = ['tcp', 'udp', 'udplite', 'sctp', 'dccp'];
 
 export const MATCHES = {
+  ...HEADER_MATCHES,
   tcp: {
     fits: (site) => site.protocol === 'tcp',
     text: (site) =>

@@ -78,7 +78,7 @@ function counters(shape: RulesetShape): fc.Arbitrary<string> {
 }
 
 const PROTOCOLS: Record<Family, readonly string[]> = {
-  ipv4: ['tcp', 'tcp', 'tcp', 'udp', 'udp', 'icmp', 'icmp', 'udplite', 'sctp', 'dccp', 'esp', 'all', '4', '255'],
+  ipv4: ['tcp', 'tcp', 'tcp', 'udp', 'udp', 'icmp', 'icmp', 'udplite', 'sctp', 'dccp', 'esp', 'ah', 'all', '4', '255'],
   ipv6: [
     'tcp',
     'tcp',
