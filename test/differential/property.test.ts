@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { FAMILIES, type Family, HOOKS, type Hook } from '../../src/packet/netfilter.ts';
-import { randomPacket, randomRulesetText, UNIVERSE } from '../generate/index.ts';
+import { MATCH_NAMES, randomPacket, randomRulesetText, UNIVERSE } from '../generate/index.ts';
 import { bpfilterFirewall } from '../support/bpfilter-firewall.ts';
 import { budgetMs, SEED } from '../support/budget.ts';
 import { kernelFirewall } from '../support/firewalls.ts';
@@ -14,6 +14,8 @@ import { FORWARD } from './stimulus.ts';
 
 const BUDGET_MS = budgetMs(45, 0.4);
 const PACKETS = 200;
+/** u32 could read what each namespace chooses for itself, such as the identification of a packet that it sends. */
+const MATCHES = MATCH_NAMES.filter((name) => name !== 'u32');
 
 function wanted(family: Family): fc.Arbitrary<Wanted> {
   return fc
@@ -27,7 +29,7 @@ suite('random rule sets', DIFFERENTIAL, () => {
     (family) => {
       const devices = UNIVERSE[family].devices.filter((name) => name !== 'lo');
       const options = { left: kernelFirewall, right: bpfilterFirewall, devices };
-      const rules = randomRulesetText(family, { memory: 'deterministic', maxRules: 12 });
+      const rules = randomRulesetText(family, { matches: MATCHES, memory: 'deterministic', maxRules: 12 });
       const deadline = performance.now() + BUDGET_MS;
       let runs = 0;
       const property = fc.property(
