@@ -2,7 +2,8 @@
 
 import type { ApplyResult } from '../firewall/install.ts';
 import { shareOf } from '../firewall/placement.ts';
-import { type FamilyPlan, hasErrors, planFamily } from '../firewall/plan.ts';
+import { type FamilyPlan, hasErrors } from '../firewall/plan.ts';
+import { planFamilies } from '../firewall/plan-families.ts';
 import { wholeNumber } from './arguments.ts';
 import { EXIT, type Invocation } from './command.ts';
 import { parseFiles, readFiles, report, requireOnePerFamily } from './operands.ts';
@@ -24,7 +25,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const { withSession } = await import('../firewall/session.ts');
   const objects = withSession(netnsOf(options), () => readObjects(rulesets));
   const planOptions = { counters: options['counters'] === true, strict: options['strict'] === true, objects };
-  const results = rulesets.map((ruleset) => planFamily(ruleset, facts, planOptions));
+  const { namesInForce } = await import('../firewall/names-in-force.ts');
+  const named = withSession(netnsOf(options), ({ layout }) => namesInForce(layout));
+  const results = planFamilies(rulesets, facts, planOptions, named);
   const diagnostics = results.flatMap((result) => result.diagnostics);
   report(diagnostics, output);
   if (diagnostics.some((item) => item.code === 'kernel-lacks-member')) return EXIT.unsupported;

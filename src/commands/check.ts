@@ -1,7 +1,8 @@
 /** `bpfilter check`: everything that can be said about rule sets without asking the kernel anything. */
 
 import { REFERENCE_FACTS } from '../bpf/reference-facts.ts';
-import { hasErrors, planFamily } from '../firewall/plan.ts';
+import { hasErrors } from '../firewall/plan.ts';
+import { planFamilies } from '../firewall/plan-families.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import { EXIT, type Invocation } from './command.ts';
 import { parseFiles, readFiles, report } from './operands.ts';
@@ -13,7 +14,7 @@ export async function run({ options, output, ...invocation }: Invocation): Promi
   if (rulesets === undefined) return EXIT.usage;
 
   const strict = options['strict'] === true;
-  const results = rulesets.map((ruleset) => planFamily(ruleset, REFERENCE_FACTS, { counters: true, strict }));
+  const results = planFamilies(rulesets, REFERENCE_FACTS, { counters: true, strict });
   const diagnostics = results.flatMap((result) => result.diagnostics);
   report(diagnostics, output);
   if (hasErrors(diagnostics)) return EXIT.usage;

@@ -11,6 +11,7 @@ import { openPinned, openPinnedProgram, pin } from '../kernel/object.ts';
 
 import { type BpfProgram, loadProgram } from '../kernel/program.ts';
 import { FAMILIES, type Family } from '../packet/netfilter.ts';
+import { buildNamedMaps } from './named-maps.ts';
 import { type HookPoint, isPersistentMap, type Layout } from './layout.ts';
 import type { FamilyPlan } from './plan.ts';
 import type { FamilyState, GenerationState } from './state.ts';
@@ -41,14 +42,16 @@ export function buildGeneration({ layout, maps, plans, previous }: BuildInput): 
     for (const { program } of programs) program.close();
   };
   mkdirSync(layout.generation(generation), { mode: 0o700 });
+  let named: ReadonlyMap<string, BpfMap> = new Map();
   try {
+    named = buildNamedMaps({ layout, generation, plans, previous });
     for (const family of FAMILIES) {
       const plan = plans.find((item) => item.family === family);
       const carried = previous?.families[family];
       if (plan !== undefined) {
         const state = { madeBy: generation, ...plan.state, ...effectBaseFor(plan, carried) };
         families[family] = state;
-        programs.push(...loadFamily(layout, generation, maps, plan, state.effectBase));
+        programs.push(...loadFamily(layout, generation, new Map([...maps.byName, ...named]), plan, state.effectBase));
       } else if (previous !== undefined && carried !== undefined) {
         families[family] = carried;
         programs.push(...carryFamily(layout, previous.generation, generation, family, carried));
@@ -60,6 +63,8 @@ export function buildGeneration({ layout, maps, plans, previous }: BuildInput): 
   } catch (error) {
     close();
     throw error;
+  } finally {
+    for (const map of named.values()) map.close();
   }
 }
 
@@ -74,7 +79,7 @@ function effectBaseFor(plan: FamilyPlan, previous: FamilyState | undefined): Pic
 function loadFamily(
   layout: Layout,
   generation: number,
-  persistent: PersistentMaps,
+  lasting: ReadonlyMap<string, BpfMap>,
   plan: FamilyPlan,
   effectBase: number | undefined,
 ): LoadedPrograms {
@@ -82,12 +87,12 @@ function loadFamily(
   const loaded: LoadedPrograms = [];
   try {
     for (const spec of plan.compiled.maps) {
-      if (isPersistentMap(spec.name)) continue;
+      if (lasting.has(spec.name)) continue;
       const map = createMap(spec.name === MAP_NAMES.effectBase ? effectBaseMap(effectBase ?? 0) : spec);
       own.set(spec.name, map);
       pin(map.fd, layout.generationMap(generation, plan.family, spec.name));
     }
-    const maps = new Map([...persistent.byName, ...own]);
+    const maps = new Map([...lasting, ...own]);
     for (const { family, table, hook, program: spec } of plan.compiled.hooks) {
       const point = { family, table, hook };
       const program = loadProgram(spec, maps);

@@ -113,6 +113,8 @@ export interface Layout {
   /** How the kernel's own tables were before the generation changed them; only until it is in force. */
   undo(generation: number): string;
   generationMap(generation: number, family: Family, name: string): string;
+  /** A map that both families share: its name begins with no family. */
+  namedMap(generation: number, name: string): string;
   program(generation: number, point: HookPoint): string;
 }
 
@@ -131,6 +133,7 @@ export function layoutOf(bpffs: string, cookie: bigint): Layout {
     state: (number) => `${generation(number)}/state`,
     undo: (number) => `${generation(number)}/undo`,
     generationMap: (number, family, name) => `${generation(number)}/${family}-${name}`,
+    namedMap: (number, name) => `${generation(number)}/${name}`,
     program: (number, point) => `${generation(number)}/${pointName(point)}`,
   };
 }

@@ -11,8 +11,10 @@ import type { KernelObjects } from '../extensions/objects.ts';
 import { lowerTable } from '../lowering/lower-table.ts';
 import type { TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
+import type { NamedTable } from '../policy/named.ts';
 import type { Ruleset } from '../rules/model.ts';
 import { isKernelTable } from './placement.ts';
+import { clashes } from './shared-names.ts';
 
 export interface PlacedTables {
   /** The tables that run as programs. */
@@ -31,6 +33,8 @@ export type Placing =
 export interface PlacingOptions {
   readonly strict?: boolean;
   readonly objects?: KernelObjects;
+  readonly named?: readonly NamedTable[];
+  readonly taken?: ReadonlySet<string>;
 }
 
 /**
@@ -52,7 +56,15 @@ export function placeTables(ruleset: Ruleset, facts: KernelFacts, options: Placi
   let compiled = NOTHING;
   // Each round takes a table out, or is the last.
   while (policies.size > 0) {
-    const result = compileGeneration({ policies: [...policies.values()], facts });
+    const [clash] = clashes(ruleset, [...policies.keys()], options.taken ?? new Set());
+    if (clash !== undefined) {
+      const item = sharedWithKernel(clash);
+      if (strict) return { ok: false, diagnostics: [...reasons, item] };
+      policies.delete(clash.table);
+      reasons.push(staysWithKernel(clash.table, item));
+      continue;
+    }
+    const result = compileGeneration({ policies: [...policies.values()], facts, ...(options.named === undefined ? {} : { named: options.named }) });
     if (result.generation !== undefined) {
       compiled = result.generation;
       reasons.push(...result.diagnostics);
@@ -69,6 +81,11 @@ export function placeTables(ruleset: Ruleset, facts: KernelFacts, options: Placi
   }
   const kernel = ruleset.tables.map((table) => table.name).filter((name) => !policies.has(name));
   return { ok: true, placed: { policies: [...policies.values()], compiled, kernel, reasons } };
+}
+
+function sharedWithKernel({ table, name }: { readonly table: TableName; readonly name: string }): Diagnostic {
+  const why = 'rules of a table that stays with the kernel use it, too';
+  return diagnostic('not-supported-here', undefined, { what: name, table, why });
 }
 
 function isError(item: Diagnostic): boolean {

@@ -10,6 +10,7 @@ import type { KernelObjects } from '../extensions/objects.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
+import type { NamedTable } from '../policy/named.ts';
 import type { Question } from '../policy/question.ts';
 import type { Ruleset } from '../rules/model.ts';
 import { missingSets } from './mentions.ts';
@@ -58,6 +59,10 @@ export interface PlanOptions {
   readonly strict?: boolean;
   /** What the machine has of what the rules name; absent where no machine was asked. */
   readonly objects?: KernelObjects;
+  /** Lists and tables with names that are there already, or that an earlier plan makes (plan-families.ts). */
+  readonly named?: readonly NamedTable[];
+  /** Keys of those that rules of the other family's tables in the kernel use. */
+  readonly taken?: ReadonlySet<string>;
 }
 
 /** Lowers and compiles the tables of one family. Warnings name the rules that keep a table with the kernel. */
@@ -98,7 +103,8 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts): F
       }),
       counterStride: compiled.counterStride,
       cpus: facts.possibleCpus,
-      maps: compiled.maps.map((map) => map.name),
+      maps: compiled.maps.map((map) => map.name).filter((name) => !compiled.named.some(({ map }) => map === name)),
+      ...(compiled.named.length === 0 ? {} : { named: compiled.named }),
       conntrack: compiled.needs.conntrack.includes(ruleset.family),
       log: compiled.needs.log,
     },

@@ -6,6 +6,7 @@
  */
 
 import { gunzipSync, gzipSync } from 'node:zlib';
+import type { NamedMap } from '../codegen/netfilter/state/named-map.ts';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
 import type { RejectWith } from '../policy/ir.ts';
 import type { HookBridge } from './effect-rules.ts';
@@ -27,6 +28,8 @@ export interface FamilyState {
   readonly cpus: number;
   /** Names of the maps of this family that are pinned with the generation. */
   readonly maps: readonly string[];
+  /** Lists and tables that its rules share by name, and their maps; absent: none. */
+  readonly named?: readonly NamedMap[];
   readonly conntrack: boolean;
   readonly log: boolean;
   /** What the numbers of its effects begin with; absent: it has none. */

@@ -3,7 +3,9 @@ import { formatDiagnostic } from '../../src/diagnostics/diagnostic.ts';
 import { flush } from '../../src/firewall/flush.ts';
 import { applyPlans } from '../../src/firewall/install.ts';
 import { readObjects } from '../../src/firewall/objects.ts';
-import { hasErrors, planFamily } from '../../src/firewall/plan.ts';
+import { namesInForce } from '../../src/firewall/names-in-force.ts';
+import { hasErrors } from '../../src/firewall/plan.ts';
+import { planFamilies } from '../../src/firewall/plan-families.ts';
 import { readRuleset } from '../../src/firewall/read.ts';
 import { withExclusiveSession, withSession } from '../../src/firewall/session.ts';
 import { readKernelFacts } from '../../src/kernel/facts.ts';
@@ -26,8 +28,8 @@ export const bpfilterFirewall: FirewallKind = {
         return ruleset;
       });
       const objects = withSession(namespace, () => readObjects(rulesets));
-      const plans = rulesets.map((ruleset) => {
-        const planned = planFamily(ruleset, facts, { counters: false, objects });
+      const named = withSession(namespace, ({ layout }) => namesInForce(layout));
+      const plans = planFamilies(rulesets, facts, { counters: false, objects }, named).map((planned) => {
         if (planned.plan === undefined || hasErrors(planned.diagnostics)) {
           throw new Error(planned.diagnostics.map(formatDiagnostic).join('\n'));
         }
