@@ -15,6 +15,8 @@ export interface PacketView extends EnvironmentView {
   readonly family: Family;
   /** The packet from the network header on; these are the bytes that can be read. */
   readonly bytes: Uint8Array;
+  /** Lengths of the pieces in which the kernel holds the bytes, the linear part first, together all; absent: it is all linear. */
+  readonly pieces?: readonly number[];
   /** skb->len: what byte counters add. It equals `bytes.length` for every packet that is not a lie of a test. */
   readonly skbLength: number;
   readonly mark: number;

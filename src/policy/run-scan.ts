@@ -5,6 +5,7 @@ import { scanExtensionHeader } from './scan-extension.ts';
 import { scanHeaderSet } from './scan-header-set.ts';
 import { scanSctpChunks } from './scan-sctp-chunks.ts';
 import { scanTcpMss } from './scan-tcp-mss.ts';
+import { scanText } from './scan-text.ts';
 import { scanU32 } from './scan-u32.ts';
 
 /** What a scan finds in a packet. */
@@ -14,6 +15,8 @@ export function runScan(scan: Scan, packet: PacketView): ScanOutcome {
       return scanExtensionHeader(scan, packet.bytes);
     case 'headerSet':
       return scanHeaderSet(scan, packet.bytes);
+    case 'text':
+      return scanText(scan, packet);
     case 'u32':
       return scanU32(scan, packet.bytes);
     case 'tcpMss':

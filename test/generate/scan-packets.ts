@@ -5,6 +5,7 @@ import type { Expr, PolicyRule } from '../../src/policy/ir.ts';
 import type { Scan } from '../../src/policy/scan.ts';
 import { extensionPackets, headerSetPackets } from './extension-packets.ts';
 import { headerScanPackets } from './header-packets.ts';
+import { textPackets } from './text-packets.ts';
 
 /** For each different scan of the rule, packets that look at it from all sides. */
 export function scanPackets(family: Family, rule: PolicyRule): readonly Uint8Array[] {
@@ -32,6 +33,8 @@ function packetsOf(family: Family, scan: Scan): readonly Uint8Array[] {
       return extensionPackets(scan);
     case 'headerSet':
       return headerSetPackets();
+    case 'text':
+      return textPackets(family, scan);
     case 'u32':
     case 'tcpMss':
     case 'dccpOption':

@@ -103,7 +103,27 @@ const IPV6: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+const BOTH: Readonly<Record<string, readonly string[]>> = {
+  'string, Boyer-Moore': [
+    '-m string --string abc --algo bm',
+    '-m string ! --string abc --algo bm',
+    '-m string --string x --algo bm --from 50 --to 60',
+    '-m string --string "GET / HTTP" --algo bm --icase',
+    '-m string --hex-string "|00ff|aaaaaaaa|80|" --algo bm --from 60',
+    '-m string --string abababababababab --algo bm --to 90',
+    '-m string --hex-string "|41|" --algo bm --from 65535',
+  ],
+  'string, Knuth-Morris-Pratt': [
+    '-m string --string abcdefgh --algo kmp',
+    '-m string --string aaaaaaaaaaaaaaaaab --algo kmp --from 48',
+    '-m string ! --string abcdefgh --algo kmp --from 40 --to 100',
+    '-m string --string Content-Length --algo kmp --icase',
+    '-m string --string abcd --algo kmp --from 97 --to 100',
+    `-m string --string ${'0123456789abcdef'.repeat(8)} --algo kmp`,
+  ],
+};
+
 export const SCAN_RULES: Readonly<Record<Family, Readonly<Record<string, readonly string[]>>>> = {
-  ipv4: {},
-  ipv6: { ...IPV6 },
+  ipv4: BOTH,
+  ipv6: { ...BOTH, ...IPV6 },
 };

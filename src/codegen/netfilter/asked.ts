@@ -54,8 +54,9 @@ export function slotsBeside(answers: readonly number[]): number {
   return MAX_SLOTS - Math.max(0, ...answerWords(answers).map((word) => word + 1));
 }
 
-function wordOffset(word: number): number {
-  return slotOffset(MAX_SLOTS - 1 - word).exact;
+/** `taken`: return slots that are given up for something else. */
+function wordOffset(word: number, taken = 0): number {
+  return slotOffset(MAX_SLOTS - 1 - word - taken).exact;
 }
 
 /** r2 = the key: the address in `skb`, stored on the stack. */
@@ -75,14 +76,14 @@ export function takeAnswers(ctx: HookContext, answers: readonly number[], unaske
     jeq.imm(R0, 0, unasked),
   );
   for (const word of answerWords(answers)) {
-    out.emit(ldx.dw(R1, R0, word * 8), stx.dw(R10, wordOffset(word), R1));
+    out.emit(ldx.dw(R1, R0, word * 8), stx.dw(R10, wordOffset(word, ctx.slotsForScans), R1));
   }
   out.emit(...storeKey(R7), lddw.map(R1, MAP_NAMES.asked), call.helper(HELPER.mapDelete), st.dw(R10, STACK.key, 0));
 }
 
 /** r1 = a word of answers. */
 export function loadAnswers(word: number): (ctx: HookContext) => void {
-  return ({ out }) => out.emit(ldx.dw(R1, R10, wordOffset(word)));
+  return ({ out, slotsForScans }) => out.emit(ldx.dw(R1, R10, wordOffset(word, slotsForScans)));
 }
 
 /** r6 = address of the packet's sk_buff, in a socket filter. */

@@ -35,6 +35,10 @@ export interface HookContext {
   readonly effectOffset: number;
   /** Rules read marks that effects before them can change: they lie in cells of the stack. */
   readonly simulatesMarks: boolean;
+  /** Effects can make packets longer, which counters behind them see. */
+  readonly lengthens: boolean;
+  /** Return slots that have to give way to the frames of scans. */
+  readonly slotsForScans: number;
   /** Functions that the program calls; they are emitted once, behind it. */
   readonly functions: Map<Label, (ctx: HookContext) => void>;
   /** Those of them that the verifier looks at on their own, once: how many numbers they take. */

@@ -217,7 +217,7 @@ function layOutData(
   packet: SimulatedPacket,
 ): { region: Region; linear: number; end: number } {
   const { view } = packet;
-  const linear = Math.min(packet.linear ?? view.bytes.length, view.bytes.length);
+  const linear = Math.min(packet.linear ?? view.pieces?.[0] ?? view.bytes.length, view.bytes.length);
   const end = Math.ceil((HEADROOM + linear + TAILROOM) / 64) * 64;
   const bytes = new Uint8Array(end + SHARED_INFO_SIZE).fill(PATTERN);
   if (view.mac !== undefined) bytes.set(view.mac.subarray(0, ETHERNET_HEADER), HEADROOM - ETHERNET_HEADER);
@@ -227,6 +227,17 @@ function layOutData(
     const place = placeOf(facts, member);
     writeMember(region.view, { ...place, offset: place.offset + end }, value);
   };
+  // The other pieces are fragments. Nothing looks into them but the dynptr.
+  const fragments = view.pieces?.slice(1) ?? (linear < view.bytes.length ? [view.bytes.length - linear] : []);
+  share('skb_shared_info.nr_frags', fragments.length);
+  share('skb_shared_info.frag_list', 0);
+  const last = placeOf(facts, 'skb_frag.offset');
+  const { offset: frags } = placeOf(facts, 'skb_shared_info.frags');
+  const { offset: length, size } = placeOf(facts, 'skb_frag.len');
+  fragments.forEach((bytes, index) => {
+    const offset = end + frags + index * (last.offset + last.size) + length;
+    writeMember(region.view, { offset, size }, bytes);
+  });
   share('skb_shared_info.gso_size', view.gsoTcp ? 1448 : 0);
   share('skb_shared_info.gso_type', view.gsoTcp ? GSO_TCP[view.family] : 0);
   return { region, linear, end };

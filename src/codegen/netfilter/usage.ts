@@ -6,6 +6,7 @@ import type { Expr, PolicyRule, RejectWith, TablePolicy } from '../../policy/ir.
 import { fieldsOfStateful } from '../../policy/named-tests.ts';
 import { readsTransport, type Scan } from '../../policy/scan.ts';
 import { answersNeeded } from './asked.ts';
+import { slotsForScan } from './scan/scan.ts';
 
 export interface Usage {
   readonly fields: ReadonlySet<FieldName>;
@@ -15,10 +16,14 @@ export interface Usage {
   readonly reject: readonly RejectWith[];
   readonly log: boolean;
   readonly effects: boolean;
+  /** Effects can make packets longer. */
+  readonly lengthens: boolean;
   /** Numbers of the answers of the kernel that rules look at (asked.ts). */
   readonly answers: readonly number[];
   /** A rule looks for something in a loop: a TCP option, a scan. */
   readonly loops: boolean;
+  /** Return slots that have to give way to the frames of scans. */
+  readonly slotsForScans: number;
 }
 
 /** Usage of the given chains (indexes into the policy's list). */
@@ -29,12 +34,19 @@ export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
   const reject = new Set<RejectWith>();
   let log = false;
   let effects = false;
+  let lengthens = false;
   for (const chain of used) {
     for (const rule of policy.chains[chain]!.rules) {
       collectRule(rule, policy.family, fields, loops);
       if (rule.action.kind === 'reject') reject.add(rule.action.with);
       if (rule.action.kind === 'log') log = true;
-      if (rule.action.kind === 'effect') effects = true;
+      if (rule.action.kind === 'effect') {
+        effects = true;
+        const effect = policy.effects![rule.action.effect]!;
+        if (effect.ends !== undefined) collect(effect.ends, fields, loops);
+        if (effect.lengthens !== undefined) collect(effect.lengthens, fields, loops);
+        lengthens ||= effect.lengthens !== undefined;
+      }
     }
   }
   const needs = (what: (typeof FIELDS)[FieldName]['needs']): boolean =>
@@ -45,8 +57,10 @@ export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
     reject: [...reject],
     log,
     effects,
+    lengthens,
     answers: answersNeeded(policy, used),
     loops: loops.size > 0,
+    slotsForScans: Math.max(0, ...[...loops].map((loop) => (typeof loop === 'number' ? 0 : slotsForScan(loop)))),
   };
 }
 

@@ -1,5 +1,7 @@
+import { conditions, FALSE, invertIf, require } from '../../policy/expr.ts';
+import type { TextScan } from '../../policy/scan-text.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
-import { always, given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
+import { always, cannot, given, lowered, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { formatPattern, hexPattern, plainPattern } from '../values/byte-pattern.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -29,6 +31,18 @@ export const string: MatchExtension = {
     const hex = options['hex-string'];
     return hex === undefined ? options : withOption(without(options, 'hex-string'), 'string', hex.value, hex);
   },
+  lower(options) {
+    const { bytes, invert } = always(options, 'string', 'bytes');
+    const from = Number(always(options, 'from', 'integer').value);
+    const to = Number(always(options, 'to', 'integer').value);
+    const ignoreCase = options['icase'] !== undefined;
+    if (ignoreCase && bytes.some((byte) => byte > 0x7f)) return cannot('it ignores the case of bytes beyond ASCII');
+    const pattern = bytes.map((byte) => hexByte(ignoreCase ? upper(byte) : byte)).join('');
+    const acrossPieces = always(options, 'algo', 'text').text === 'kmp';
+    const scan: TextScan = { kind: 'text', pattern, ignoreCase, from, to, acrossPieces };
+    const found = to - from < bytes.length ? FALSE : Object.freeze({ kind: 'scan', scan, outcome: 'yes' } as const);
+    return lowered(conditions(require(invertIf(invert, found))));
+  },
   check(options, ctx) {
     const missing = requireOneOf(MATCH, ['string', 'hex-string'], options, ctx.span);
     if (missing.length > 0) return missing;
@@ -42,6 +56,14 @@ export const string: MatchExtension = {
     return [...invert, hex ? '--hex-string' : '--string', text, ...printOptions(OPTIONS, rest(options), ctx)];
   },
 };
+
+function hexByte(byte: number): string {
+  return byte.toString(16).padStart(2, '0');
+}
+
+function upper(byte: number): number {
+  return byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte;
+}
 
 function rest(options: OptionMap): OptionMap {
   const idle = [

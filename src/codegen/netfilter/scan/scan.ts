@@ -13,6 +13,7 @@ import { emitHeaderSetScan } from './header-set.ts';
 import { ANSWER } from './reading.ts';
 import { emitSctpChunksScan } from './sctp-chunks.ts';
 import { emitTcpMssScan } from './tcp-mss.ts';
+import { emitTextScan, TEXT_FRAME } from './text.ts';
 import { emitU32Scan } from './u32.ts';
 
 /** Jumps to `target` if (the scan's outcome is `outcome`) equals `sense`. */
@@ -41,6 +42,11 @@ export function jumpIfScan(
   jumpIfCompares(ctx, R0, sense ? 'eq' : 'ne', BigInt(ANSWER[outcome]), 32, target);
 }
 
+/** Return slots that a hook program gives up for the frame of this scan's function: beside all of them there are 64 bytes. */
+export function slotsForScan(scan: Scan): number {
+  return scan.kind === 'text' ? Math.ceil((TEXT_FRAME - 64) / 8) : 0;
+}
+
 function emitScan(ctx: HookContext, scan: Scan): void {
   switch (scan.kind) {
     case 'extensionHeader':
@@ -48,6 +54,9 @@ function emitScan(ctx: HookContext, scan: Scan): void {
       return;
     case 'headerSet':
       emitHeaderSetScan(ctx, scan);
+      return;
+    case 'text':
+      emitTextScan(ctx, scan);
       return;
     case 'u32':
       emitU32Scan(ctx, scan);
