@@ -133,6 +133,8 @@ export interface TargetExtension extends ExtensionBase {
 export interface EffectTraits {
   /** As in Effect. */
   readonly terminal?: true;
+  readonly ends?: Expr;
+  readonly lengthens?: Expr;
   readonly change?: MarkChange;
   readonly writes?: readonly string[];
   /** The kernel wants `-p` in its rule. */

@@ -11,8 +11,8 @@ import { openPinned, openPinnedProgram, pin } from '../kernel/object.ts';
 
 import { type BpfProgram, loadProgram } from '../kernel/program.ts';
 import { FAMILIES, type Family } from '../packet/netfilter.ts';
-import { buildNamedMaps } from './named-maps.ts';
 import { type HookPoint, isPersistentMap, type Layout } from './layout.ts';
+import { buildNamedMaps } from './named-maps.ts';
 import type { FamilyPlan } from './plan.ts';
 import type { FamilyState, GenerationState } from './state.ts';
 import { type PersistentMaps, writeState } from './store.ts';

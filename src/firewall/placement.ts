@@ -68,6 +68,8 @@ export function bridgedChains(table: Table, family: Family): ReadonlySet<string>
 function asksKernel(chain: Chain, family: Family): boolean {
   return chain.rules.some(({ target }) => {
     if (target.kind === 'verdict') return target.verdict === 'QUEUE';
-    return target.kind === 'extension' && (target.name === 'REJECT' || findTarget(target.name, family)?.effect !== undefined);
+    return (
+      target.kind === 'extension' && (target.name === 'REJECT' || findTarget(target.name, family)?.effect !== undefined)
+    );
   });
 }

@@ -13,10 +13,10 @@ import type { TablePolicy } from '../policy/ir.ts';
 import type { NamedTable } from '../policy/named.ts';
 import type { Question } from '../policy/question.ts';
 import type { Ruleset } from '../rules/model.ts';
-import { missingSets } from './mentions.ts';
 import type { HookBridge } from './effect-rules.ts';
+import { missingSets } from './mentions.ts';
 import { type PlacedTables, placeTables } from './place-tables.ts';
-import { type ChainPlacement, bridgedChains, placements } from './placement.ts';
+import { bridgedChains, type ChainPlacement, placements } from './placement.ts';
 import { withoutCounters } from './ruleset-counters.ts';
 import type { FamilyState, TableState } from './state.ts';
 

@@ -21,6 +21,8 @@ export function lowerEffect(rule: Rule, use: Use, extension: TargetExtension, co
     target: Object.freeze([use.name, ...words]),
     needs: Object.freeze(neededWords(rule, traits, context)),
     terminal: traits.terminal === true,
+    ...(traits.ends === undefined ? {} : { ends: traits.ends }),
+    ...(traits.lengthens === undefined ? {} : { lengthens: traits.lengthens }),
     ...(traits.change === undefined ? {} : { change: Object.freeze(traits.change) }),
     writes: traits.writes ?? [],
   });
@@ -44,7 +46,8 @@ function neededWords(rule: Rule, traits: EffectTraits, context: LowerContext): r
   const extension = findMatch('tcp', context.family)!;
   for (const match of rule.matches) {
     if (match.name !== 'tcp') continue;
-    const printed = extension.print?.(match.options, context) ?? printOptions(extension.options, match.options, context);
+    const printed =
+      extension.print?.(match.options, context) ?? printOptions(extension.options, match.options, context);
     words.push('-m', 'tcp', ...printed);
   }
   return words;

@@ -117,13 +117,21 @@ const MARK_READS = {
   restore: ['meta.mark', 'ct.mark', 'ct.'],
 } as const;
 
+/** Whether there is a whole TCP header: nothing that an effect leaves has less of it than before. */
+function isShortTest({ field, ranges }: Extract<Expr, { kind: 'test' }>): boolean {
+  return (
+    field === 'transport.length' &&
+    ranges.every(({ min, max }) => (min === 0n && max <= 19n) || (min <= 20n && max > 0xffffn))
+  );
+}
+
 /** Fields that an expression reads, and `bytes` for whatever looks at bytes of the packet by itself. */
 function readsOf(expr: Expr): readonly string[] {
   switch (expr.kind) {
     case 'constant':
       return [];
     case 'test':
-      return [expr.field];
+      return isShortTest(expr) ? [] : [expr.field];
     case 'not':
       return readsOf(expr.expr);
     case 'all':

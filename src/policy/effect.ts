@@ -6,6 +6,7 @@
  * (`MarkChange`); for everything else `writes` names it, and `effect-conflicts.ts` finds the rules that would ask.
  */
 
+import type { Expr } from './ir.ts';
 import type { PacketView } from './packet-view.ts';
 
 export interface Effect {
@@ -15,6 +16,10 @@ export interface Effect {
   readonly needs: readonly string[];
   /** The packet does not come back to the rules behind it. */
   readonly terminal: boolean;
+  /** Packets of which this holds end here: the target drops them. */
+  readonly ends?: Expr;
+  /** Packets of which this holds are LONGER bytes longer behind it, once, whatever comes further. */
+  readonly lengthens?: Expr;
   /** What it does to marks. */
   readonly change?: MarkChange;
   /** Fields that it changes, whole (`ip.ttl`) or all that begin so (`ct.`); `bytes`: bytes of the packet. */
@@ -31,6 +36,9 @@ export type MarkChange =
   | { readonly kind: 'save'; readonly nfmask: number; readonly ctmask: number; readonly shift: number }
   /** mark = (mark & ~nfmask) ^ shifted(ctmark & ctmask) */
   | { readonly kind: 'restore'; readonly nfmask: number; readonly ctmask: number; readonly shift: number };
+
+/** Bytes of the MSS option that TCPMSS adds. */
+export const LONGER = 4;
 
 /** The most entries of a packet's list: its effects and one for the end of the traversal. */
 export const MAX_LIST = 16;

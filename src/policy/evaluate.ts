@@ -26,6 +26,8 @@ export interface Evaluation {
   readonly logs: readonly number[];
   /** Indexes into `TablePolicy.effects`, in order. When the last one is terminal, `accept` means: as its target decides. */
   readonly effects: readonly number[];
+  /** From this entry of `counted` on, the packet is LONGER bytes longer; absent: it stays as it is. */
+  readonly longerFrom?: number;
 }
 
 /**
@@ -36,6 +38,7 @@ export function evaluate(policy: TablePolicy, hook: Hook, arrived: PacketView, m
   /** The packet as rules see it: with the marks that effects before them have changed. */
   let packet = arrived;
   const effects: number[] = [];
+  let longerFrom: number | undefined;
   const counted: number[] = [];
   const logs: number[] = [];
   const end = (verdict: 'accept' | 'drop', more: { reject?: RejectWith; hotdrop?: boolean } = {}): Evaluation => ({
@@ -45,6 +48,7 @@ export function evaluate(policy: TablePolicy, hook: Hook, arrived: PacketView, m
     counted,
     logs,
     effects,
+    ...(longerFrom === undefined ? {} : { longerFrom }),
   });
 
   const base = policy.chains.findIndex((chain) => chain.base?.hook === hook);
@@ -80,7 +84,10 @@ export function evaluate(policy: TablePolicy, hook: Hook, arrived: PacketView, m
       case 'effect': {
         const effect = policy.effects![action.effect]!;
         effects.push(action.effect);
-        if (effect.terminal) return end('accept');
+        if (effect.terminal || (effect.ends !== undefined && evaluateExpr(effect.ends, arrived))) return end('accept');
+        if (effect.lengthens !== undefined && longerFrom === undefined && evaluateExpr(effect.lengthens, arrived)) {
+          longerFrom = counted.length;
+        }
         if (effect.change !== undefined) packet = changeMarks(packet, effect.change);
         at = behind;
         break;

@@ -98,7 +98,10 @@ suite('effects in the kernel', DIFFERENTIAL, () => {
     });
 
     it('header changes are seen on the delivered frames and by later tables', () => {
-      const hops = family === 'ipv4' ? ['TTL --ttl-set 33', 'TTL --ttl-inc 5', 'TTL --ttl-dec 3'] : ['HL --hl-set 33', 'HL --hl-inc 5', 'HL --hl-dec 3'];
+      const hops =
+        family === 'ipv4'
+          ? ['TTL --ttl-set 33', 'TTL --ttl-inc 5', 'TTL --ttl-dec 3']
+          : ['HL --hl-set 33', 'HL --hl-inc 5', 'HL --hl-dec 3'];
       const ask = family === 'ipv4' ? 'ttl --ttl-eq' : 'hl --hl-eq';
       const rules = [
         `PREROUTING -p tcp -j ${hops[0]}`,
@@ -112,8 +115,28 @@ suite('effects in the kernel', DIFFERENTIAL, () => {
         'POSTROUTING -p udp -j CHECKSUM --checksum-fill',
         'POSTROUTING -j CLASSIFY --set-class 0001:0010',
       ];
-      const tests = [33, 30, 69, 64, 32].flatMap((hop) => ['INPUT', 'FORWARD'].map((chain) => `${chain} -m ${ask} ${hop}`));
+      const tests = [33, 30, 69, 64, 32].flatMap((hop) =>
+        ['INPUT', 'FORWARD'].map((chain) => `${chain} -m ${ask} ${hop}`),
+      );
       expectEqual(family, table('mangle', rules) + table('security', tests));
+    });
+
+    it('TCPMSS: lowered, added where there is none, clamped to the route', () => {
+      const syn = '-p tcp -m tcp --tcp-flags SYN,RST SYN';
+      const rules = [
+        `PREROUTING ${syn} -j TCPMSS --set-mss 500`,
+        `PREROUTING ${syn} -j MARK --set-mark 0x1`,
+        'PREROUTING -p tcp',
+        `PREROUTING -m mark --mark 0x1`,
+        `FORWARD ${syn} -j TCPMSS --clamp-mss-to-pmtu`,
+        'FORWARD -p tcp',
+      ];
+      const tests = [
+        'FORWARD -p tcp -m tcpmss --mss 0:500',
+        'FORWARD -p tcp -m tcpmss --mss 501:65535',
+        'FORWARD -p tcp',
+      ];
+      expectEqual(family, table('mangle', rules) + table('filter', tests));
     });
 
     it('effects, then DROP, REJECT or a policy', () => {
@@ -153,7 +176,11 @@ suite('effects in the kernel', DIFFERENTIAL, () => {
     });
 
     it('CT: packets that are not tracked, zones, and NOTRACK', () => {
-      const rules = ['PREROUTING -p udp -j CT --notrack', 'PREROUTING -p tcp -j CT --zone 5', 'OUTPUT -p udp -j NOTRACK'];
+      const rules = [
+        'PREROUTING -p udp -j CT --notrack',
+        'PREROUTING -p tcp -j CT --zone 5',
+        'OUTPUT -p udp -j NOTRACK',
+      ];
       const states = ['NEW', 'ESTABLISHED', 'UNTRACKED', 'INVALID'];
       const tests = HOOKS.filter.flatMap((chain) => states.map((state) => `${chain} -m conntrack --ctstate ${state}`));
       expectEqual(family, table('raw', rules) + table('filter', tests));
@@ -180,12 +207,21 @@ suite('effects in the kernel', DIFFERENTIAL, () => {
       ];
       const tests = Array.from({ length: 18 }, (_, mark) => `FORWARD -m mark --mark ${mark}`);
       expectEqual(family, table('mangle', rules) + table('filter', tests), [
-        { path: FORWARD, stimuli: [...tcpFlow(ENDS[family], { client: 4000, server: 80 }), ...udpFlow(ENDS[family], { client: 4001, server: 53 })] },
+        {
+          path: FORWARD,
+          stimuli: [
+            ...tcpFlow(ENDS[family], { client: 4000, server: 80 }),
+            ...udpFlow(ENDS[family], { client: 4001, server: 53 }),
+          ],
+        },
       ]);
     });
 
     it('many effects go through groups', () => {
-      const rules = Array.from({ length: 30 }, (_, index) => `chain${index % 10} -m mark --mark ${index}/0xff -j MARK --set-mark ${index + 1}`);
+      const rules = Array.from(
+        { length: 30 },
+        (_, index) => `chain${index % 10} -m mark --mark ${index}/0xff -j MARK --set-mark ${index + 1}`,
+      );
       const chains = Array.from({ length: 10 }, (_, index) => `chain${index}`);
       const calls = chains.map((chain, index) => `PREROUTING -p ${index % 2 === 0 ? 'tcp' : 'udp'} -g ${chain}`);
       const tests = Array.from({ length: 31 }, (_, mark) => `FORWARD -m mark --mark ${mark}`);

@@ -9,7 +9,7 @@ import { dispatch, emitLoopHead, emitLoopStart, type Resume } from './chain-loop
 import type { ChainPlan, ResumePoint } from './chain-plan.ts';
 import type { BodyContext } from './context.ts';
 import { type Addition, additionFor, count, counterOffset } from './counters.ts';
-import { emitEffect, emitMarkChange, storeEffect } from './effects.ts';
+import { emitConsequences, emitEffect, emitMarkChange, storeEffect } from './effects.ts';
 import { STACK, slotOffset } from './layout.ts';
 import { emitLog, storeLogRecord } from './log.ts';
 import { frameLeftovers, type LookupFrame } from './lookup/frame.ts';
@@ -398,7 +398,7 @@ function emitEffectRule(body: Body, rule: PolicyRule, effect: number): void {
     ja(body.effectBlock),
     at(back.label),
   );
-  if (body.ctx.policy.effects![effect]!.terminal) out.emit(ja(body.tails.pass));
+  emitConsequences(body.ctx, body.ctx.policy.effects![effect]!, body.tails.pass);
 }
 
 function emitEffectBlock(body: Body): void {

@@ -10,16 +10,37 @@
  * ends it once everything before has been carried out.
  */
 
-import { add, and, at, atomic, call, ja, jeq, jge, jne, lddw, ldx, lsh, mov, rsh, st, stx, xor } from '../../bpf/assembly.ts';
+import {
+  add,
+  and,
+  at,
+  atomic,
+  call,
+  ja,
+  jeq,
+  jge,
+  jne,
+  lddw,
+  ldx,
+  lsh,
+  mov,
+  rsh,
+  st,
+  stx,
+  xor,
+} from '../../bpf/assembly.ts';
 import type { CodeItem, Label } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R10 } from '../../bpf/instruction.ts';
 import type { MapSpec } from '../../bpf/program.ts';
-import { MAX_LIST, type MarkChange } from '../../policy/effect.ts';
-import type { PolicyRule, TablePolicy } from '../../policy/ir.ts';
+import { type Effect, LONGER, MAX_LIST, type MarkChange } from '../../policy/effect.ts';
+import type { Expr, PolicyRule, TablePolicy } from '../../policy/ir.ts';
 import { MAP_NAMES } from '../compiled.ts';
+import { assume, ORDINARY } from './assume.ts';
+import type { Target } from './branch.ts';
 import { type BodyContext, type HookContext, loadSkb, releaseScratch } from './context.ts';
 import { loadEntryMark, loadEntryPresent, loadPacketMark } from './fields/marks.ts';
 import { HELPER, STACK } from './layout.ts';
+import { jumpIf } from './test.ts';
 
 /** Entries that end a traversal; a REJECT is `reject` + the value that the map of pending packets has for it. */
 export const SPECIAL = { drop: 1, reject: 2 } as const;
@@ -144,7 +165,14 @@ export function emitEffect(ctx: BodyContext, failed: Label): void {
  * The end of a traversal with DROP or REJECT (`number`: SPECIAL, or `add` r8 for a REJECT): if the packet has a list, the end goes
  * there and the packet on; else `without`.
  */
-export function endList(skb: number, number: number, value: number | undefined, without: Label, failed: Label, accepted: Label): readonly CodeItem[] {
+export function endList(
+  skb: number,
+  number: number,
+  value: number | undefined,
+  without: Label,
+  failed: Label,
+  accepted: Label,
+): readonly CodeItem[] {
   return [
     ...jumpIfNoLists(without),
     ...lookUpList(skb),
@@ -159,11 +187,30 @@ export function endList(skb: number, number: number, value: number | undefined, 
 
 /** Puts the marks of the packet and of its connection where rules read them and effects change them. */
 export function beginMarks(ctx: HookContext): void {
+  if (ctx.lengthens) ctx.out.emit(st.w(R10, STACK.longer, 0));
   if (!ctx.simulatesMarks) return;
   loadPacketMark(ctx);
   ctx.out.emit(stx.w(R10, STACK.mark, R1));
   loadEntryMark(ctx);
   ctx.out.emit(stx.w(R10, STACK.entryMark, R1));
+}
+
+/** What is decided of packets behind the effect: that they end here (`pass`), or are longer now. */
+export function emitConsequences(ctx: BodyContext, effect: Effect, pass: Label): void {
+  const { out } = ctx;
+  const known = ctx.packets === 'ordinary' ? ORDINARY[ctx.family] : {};
+  const unless = (expr: Expr, hint: string, leaves: boolean, then: () => void): void => {
+    const next: Target = { label: out.label(hint), leaves: false, elseLeaves: leaves };
+    jumpIf(ctx, assume(expr, known), false, next);
+    then();
+    out.emit(at(next.label));
+  };
+  if (effect.terminal) out.emit(ja(pass));
+  else {
+    if (effect.ends !== undefined) unless(effect.ends, 'goeson', true, () => out.emit(ja(pass)));
+    if (effect.lengthens !== undefined)
+      unless(effect.lengthens, 'aslong', false, () => out.emit(st.w(R10, STACK.longer, LONGER)));
+  }
 }
 
 /** What an effect does to marks, for the rules behind it (changeMarks of policy/effect.ts). */

@@ -51,8 +51,10 @@ export const STACK = {
   /** Cells: marks of the packet and of its connection as rules see them, where effects change them (effects.ts). */
   mark: -124,
   entryMark: -132,
+  /** Cell: bytes by which effects have made the packet longer. */
+  longer: -140,
   /** Return slots follow, 8 bytes each, downwards. */
-  slots: -144,
+  slots: -152,
 } as const;
 
 /**
@@ -67,7 +69,7 @@ export const SCRATCH = [
 ] as const;
 
 /** How many return slots fit beside the frame of the function that a hook program may call (512 bytes in all). */
-export const MAX_SLOTS = 38;
+export const MAX_SLOTS = 37;
 
 /** Place of a return slot: its aligned form remembers constants, its cell form does not. */
 export function slotOffset(slot: number): { readonly exact: number; readonly cell: number } {

@@ -1,3 +1,4 @@
+import { between } from '../../policy/expr.ts';
 import type { OptionMap, OptionSpec, TargetExtension } from '../contract.ts';
 import { given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
@@ -21,7 +22,11 @@ export const ecn: TargetExtension = {
   name: 'ECN',
   summary: 'Changes the bits of explicit congestion notification in the TCP header, or in the IP header.',
   families: ['ipv4'],
-  effect: { needsProtocol: true, writes: [...TOS_WRITES, 'tcp.flags'] },
+  effect: (options) => ({
+    needsProtocol: true,
+    writes: [...TOS_WRITES, 'tcp.flags'],
+    ...(FLAGS.some((name) => options[name] !== undefined) ? { ends: between('transport.length', 0, 19) } : {}),
+  }),
   tables: ['mangle'],
   options: OPTIONS,
   normalise(options) {

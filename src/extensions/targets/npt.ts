@@ -15,7 +15,7 @@ function npt(name: 'SNPT' | 'DNPT', summary: string, hooks: readonly Hook[]): Ta
     name,
     summary,
     families: ['ipv6'],
-    effect: { writes: ['ip6.', 'bytes', 'transport.', 'tcp.', 'route.'] },
+    effect: { refused: 'whether it drops a packet is only known when the prefix has been exchanged' },
     tables: ['mangle'],
     hooks,
     options: [

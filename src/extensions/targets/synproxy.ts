@@ -9,7 +9,7 @@ export const synproxy: TargetExtension = {
   name: 'SYNPROXY',
   summary: 'Answers for a server until a connection is proven not to be a flood of SYNs.',
   families: ['ipv4', 'ipv6'],
-  effect: { terminal: true, needsProtocol: true },
+  effect: { refused: 'it lets some packets go on to the next rule, by their flags and checksum' },
   protocols: [6],
   hooks: ['INPUT', 'FORWARD'],
   conntrack: true,

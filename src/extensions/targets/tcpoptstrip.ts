@@ -1,5 +1,6 @@
 import type { TargetExtension } from '../contract.ts';
 import { tcpOptionList } from '../values/tcp-option-list.ts';
+import { brokenHeader } from './tcp-header.ts';
 
 /** xt_TCPOPTSTRIP. */
 export const tcpoptstrip: TargetExtension = {
@@ -7,7 +8,11 @@ export const tcpoptstrip: TargetExtension = {
   name: 'TCPOPTSTRIP',
   summary: 'Overwrites options of the TCP header with padding.',
   families: ['ipv4', 'ipv6'],
-  effect: { needsProtocol: true, writes: ['bytes', 'tcp.options'] },
+  effect: (_options, ctx) => ({
+    needsProtocol: true,
+    ends: brokenHeader(ctx.family),
+    writes: ['bytes', 'tcp.options'],
+  }),
   tables: ['mangle'],
   protocols: [6],
   options: [{ name: 'strip-options', value: tcpOptionList, syntax: 'number or name,...' }],
