@@ -72,7 +72,13 @@ export function extractRuns(
     const rule = splitRule(rules[index]!);
     // Asked of every packet and never the end of it: a look-up would stop there every time.
     if (!rule.final && !rule.never && rule.box.length === 0) close(index);
-    else for (const test of rule.box) collect(questions, test);
+    else {
+      for (const test of rule.box) collect(questions, test);
+      // What was asked before a guard may have been narrowed behind it.
+      for (const { before } of rule.guards) {
+        for (const test of before) if (!rule.box.includes(test)) collect(questions, test);
+      }
+    }
   }
   close(rules.length);
   if (linearFrom < rules.length) segments.push({ kind: 'linear', from: linearFrom, to: rules.length });

@@ -1,10 +1,11 @@
 /** What a look-up knows of the packet: every dimension as a u32 on the stack, then the lane words that boxes are compared with. */
 import { add, and, at, endian, lddw, ldx, lsh, mov, or, rsh, st, stx, sub } from '../../../bpf/assembly.ts';
 import { R1, R2, R3, R6, R7, R8, R9, R10 } from '../../../bpf/instruction.ts';
-import type { Dimension } from '../../../classify/dimension.ts';
+import { type Dimension, dimensionValue } from '../../../classify/dimension.ts';
 import type { LanePlan } from '../../../classify/lanes.ts';
 import { fieldMax } from '../../../policy/expr.ts';
 import { FIELDS } from '../../../policy/fields.ts';
+import { type Known, ORDINARY } from '../assume.ts';
 import type { BodyContext } from '../context.ts';
 import { isWide, loadField, loadHalf } from '../fields.ts';
 import { STACK } from '../layout.ts';
@@ -23,6 +24,12 @@ export function emitKey(ctx: BodyContext, dimensions: readonly Dimension[], fram
 /** r1 = the dimension's value, unknown to the verifier. */
 function loadDimension(ctx: BodyContext, dimension: Dimension): void {
   const { field, mask, part } = dimension;
+  const known = ctx.packets === 'ordinary' ? (ORDINARY[ctx.family] as Known)[field] : undefined;
+  if (known !== undefined && known.min === known.max) {
+    // Such a field is not to be found in this copy's packets: it need not be looked for.
+    ctx.out.emit(mov.imm32(R1, dimensionValue(dimension, known.min) | 0));
+    return;
+  }
   switch (part.kind) {
     case 'whole':
       loadField(ctx, field);
