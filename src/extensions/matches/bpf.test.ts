@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { asks, lowers, type PrintCase, printed } from '../case-runner.ts';
 import { bpf } from './bpf.ts';
 
 describe('bpf', () => {
@@ -34,5 +34,26 @@ describe('bpf', () => {
     ['--object-pinned /sys/fs/bpf/x', '='],
   ])('%s', (text, expected, context) => {
     expect(printed(bpf, text, context)).toBe(expected === '=' ? text : expected);
+  });
+
+  it('asks the kernel, unless the program has maps', () => {
+    const objects = {
+      sets: new Map(),
+      programs: new Map([
+        ['/a', { maps: false }],
+        ['/b', { maps: true }],
+      ]),
+    };
+    expect(asks(bpf, '--bytecode "2,0 0 0 5,6 0 0 1"')).toEqual([
+      {
+        kind: 'classic',
+        instructions: [
+          [0, 0, 0, 5],
+          [6, 0, 0, 1],
+        ],
+      },
+    ]);
+    expect(asks(bpf, '--object-pinned /a', { objects })).toEqual([{ kind: 'program', path: '/a' }]);
+    expect(lowers(bpf, '--object-pinned /b', { objects })[0]).toMatch(/^cannot: the program/);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { asks, lowers, type PrintCase, printed } from '../case-runner.ts';
 import { osf } from './osf.ts';
 
 describe('osf', () => {
@@ -14,5 +14,13 @@ describe('osf', () => {
     ['--genre Linux --log 3', 'refused', { protocol: 6 }],
   ])('%s', (text, expected, context) => {
     expect(printed(osf, text, context)).toBe(expected === '=' ? text : expected);
+  });
+
+  it('asks the kernel, but does not log through it', () => {
+    expect(asks(osf, '! --genre Linux --ttl 1', { protocol: 6 })).toEqual([
+      { kind: 'osf', genre: 'Linux', invert: true, ttl: 1 },
+    ]);
+    expect(lowers(osf, '--genre Linux', { protocol: 6 })).toEqual(['require asked.0 & 0x1 = 1']);
+    expect(lowers(osf, '--genre Linux --log 0', { protocol: 6 })[0]).toMatch(/^cannot: --log/);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { asks, type PrintCase, printed } from '../case-runner.ts';
 import { rateest } from './rateest.ts';
 
 describe('rateest', () => {
@@ -75,5 +75,16 @@ describe('rateest', () => {
     ],
   ])('%s', (text, expected, context) => {
     expect(printed(rateest, text, context)).toBe(expected === '=' ? text : expected);
+  });
+
+  it('asks the kernel', () => {
+    const plain = { kind: 'rateest', estimators: ['a'], compare: 'gt', delta: false };
+    expect(asks(rateest, '--rateest a --rateest-gt --rateest-pps 5')).toEqual([{ ...plain, pps: [0, 5] }]);
+    expect(asks(rateest, '--rateest1 a ! --rateest-lt --rateest2 b --rateest-bps')).toEqual([
+      { ...plain, estimators: ['a', 'b'], compare: 'lt', bps: [0, 0] },
+    ]);
+    expect(
+      asks(rateest, '--rateest-delta --rateest1 a --rateest-bps1 8kbit --rateest-eq --rateest-bps2 16kbit'),
+    ).toEqual([{ ...plain, compare: 'eq', delta: true, bps: [1000, 2000] }]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { asks, lowers, type PrintCase, printed } from '../case-runner.ts';
 import { set } from './set.ts';
 
 describe('set', () => {
@@ -41,5 +41,31 @@ describe('set', () => {
     ['--match-set foo src ! --match-set foo src', 'refused'],
   ])('%s', (text, expected, context) => {
     expect(printed(set, text, context)).toBe(expected === '=' ? text : expected);
+  });
+
+  it('asks the kernel', () => {
+    const plain = { kind: 'set', name: 'foo', sides: ['src', 'dst'], returnNomatch: false };
+    expect(asks(set, '--match-set foo src,dst')).toEqual([plain]);
+    expect(asks(set, '! --match-set foo src,dst ! --update-counters')).toEqual([plain]);
+    expect(asks(set, '--match-set foo src,dst --return-nomatch ! --packets-eq 5 --bytes-gt 9')).toEqual([
+      { ...plain, returnNomatch: true, packets: { how: 'ne', value: 5n }, bytes: { how: 'gt', value: 9n } },
+    ]);
+    expect(lowers(set, '--match-set foo src')).toEqual(['require asked.0 & 0x1 = 1']);
+    expect(lowers(set, '! --match-set foo src')).toEqual(['require asked.0 & 0x1 = 0']);
+  });
+
+  it('leaves sets to the kernel that a match changes', () => {
+    const sets = new Map([
+      ['plain', { type: 'hash:ip', counters: false, completes: false }],
+      ['counting', { type: 'hash:ip', counters: true, completes: false }],
+      ['macs', { type: 'bitmap:ip,mac', counters: false, completes: true }],
+    ]);
+    const context = { objects: { sets, programs: new Map() } };
+    const first = (text: string): string => lowers(set, text, context)[0]?.split(' ')[0] ?? '';
+    expect(first('--match-set plain src')).toBe('require');
+    expect(first('--match-set counting src')).toBe('cannot:');
+    expect(first('--match-set counting src ! --update-subcounters')).toBe('cannot:');
+    expect(first('--match-set counting src ! --update-counters')).toBe('require');
+    expect(first('--match-set macs src,src')).toBe('cannot:');
   });
 });

@@ -27,7 +27,9 @@ const DROPS = ['INPUT', 'FORWARD', 'OUTPUT'].map(
 
 /** Few rules, the forbidden port first. */
 const SMALL = `*filter\n${CHAINS}${DROPS.join('\n')}\nCOMMIT\n`;
-/** Many rules in other tables and chains, connection tracking, REJECT, kernel tables; the forbidden port behind a jump. */
+/** An ipset that is there all the time and holds the forbidden port, for both families. */
+const IPSET = `create forbidden bitmap:port range 0-65535\nadd forbidden ${FORBIDDEN_PORT}\n`;
+/** Many rules in other tables and chains, connection tracking, REJECT, kernel tables, an ipset; the forbidden port behind a jump. */
 const LARGE = `*mangle
 :PREROUTING ACCEPT [0:0]
 :INPUT ACCEPT [0:0]
@@ -50,7 +52,7 @@ ${CHAINS}:forbidden - [0:0]
 -A FORWARD -p tcp -m tcp --dport 81 -j REJECT
 -A OUTPUT -p udp -j forbidden
 ${Array.from({ length: 200 }, (_, index) => `-A forbidden -p udp -m udp --dport ${20000 + index} -j DROP`).join('\n')}
--A forbidden -p udp -m udp --dport ${FORBIDDEN_PORT} -j DROP
+-A forbidden -p udp -m set --match-set forbidden dst -j DROP
 COMMIT
 `;
 
@@ -82,6 +84,7 @@ suite('bpfilter apply, killed', DIFFERENTIAL, () => {
       const apply = (index: number, killAfterMs?: number) =>
         runBpfilter(['apply', '--wait', '10', '--netns', namespace, ...sets[index % 2]!], killAfterMs);
       try {
+        withNamespace(namespace, () => run('ipset', ['restore'], IPSET));
         const first = await apply(0);
         expect(first).toMatchObject({ status: 0 });
         traffic = openTraffic(topology);
