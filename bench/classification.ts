@@ -15,7 +15,6 @@ import { parseRuleset } from '../src/languages/iptables/parse.ts';
 import { lowerTable } from '../src/lowering/lower-table.ts';
 import type { Bench, BenchRow } from './result.ts';
 import { packetsOf } from './rivals/arena.ts';
-import { iptablesText } from './rivals/texts.ts';
 import { type ShapeName, workload } from './rivals/workload.ts';
 import { interleave } from './statistics.ts';
 import { traceMaps, withIdleTrace, withTrace } from './trace.ts';
@@ -45,6 +44,10 @@ const CASES: readonly Case[] = [
   { shape: 'source', size: 100_000 },
   { shape: 'five-tuple', size: 10_000 },
   { shape: 'prefix+range', size: 10_000 },
+  { shape: 'acl1-v6', size: 1000 },
+  { shape: 'acl1-v6', size: 10_000 },
+  { shape: 'docker', size: 10_000 },
+  { shape: 'kube-proxy', size: 10_000 },
 ];
 
 function benchOf(item: Case): Bench {
@@ -54,12 +57,12 @@ function benchOf(item: Case): Bench {
 
 function measure(group: string, { shape, size, bar }: Case): readonly BenchRow[] {
   const facts = readKernelFacts();
-  const { filters, trace } = workload(shape, size);
-  const headers = packetsOf(trace);
-  const source = { name: group, text: iptablesText(filters) };
+  const { iptables, family, trace } = workload(shape, size);
+  const headers = packetsOf(trace, family);
+  const source = { name: group, text: iptables };
   const started = performance.now();
-  const { ruleset } = parseRuleset(source, 'ipv4');
-  const policies = (ruleset?.tables ?? []).flatMap((table) => lowerTable(table, 'ipv4').policy ?? []);
+  const { ruleset } = parseRuleset(source, family);
+  const policies = (ruleset?.tables ?? []).flatMap((table) => lowerTable(table, family).policy ?? []);
   const { generation, diagnostics } = compileGeneration({ policies, facts });
   const compileMs = performance.now() - started;
   const hook = generation?.hooks.find((candidate) => candidate.hook === 'PREROUTING');
@@ -69,7 +72,7 @@ function measure(group: string, { shape, size, bar }: Case): readonly BenchRow[]
   const maps = new Map<string, BpfMap>(
     [...generation.maps, ...traceMaps(headers)].map((spec) => [spec.name, createMap(spec)]),
   );
-  const input = netfilterInput('ipv4', 'PREROUTING', headers[0]!, REPEAT);
+  const input = netfilterInput(family, 'PREROUTING', headers[0]!, REPEAT);
   const programs = [withIdleTrace(empty), withTrace(hook.program, facts)].map((spec) => loadProgram(spec, maps));
   try {
     const runs = programs.map((program) => prepareTestRun(program, input));

@@ -8,11 +8,12 @@ import { withNamespace } from '../../src/kernel/namespace.ts';
 import { type BpfProgram, loadProgram } from '../../src/kernel/program.ts';
 import { indexOfDevice } from '../../src/kernel/rtnetlink.ts';
 import { injectLiveFrames } from '../../src/kernel/test-run.ts';
-import { ipv4 } from '../../src/packet/craft.ts';
+import { ipv4, ipv6 } from '../../src/packet/craft.ts';
+import type { Family } from '../../src/packet/netfilter.ts';
 import { raw, TCP_FLAGS, tcp, udp } from '../../src/packet/transport.ts';
 import { ipBatch, run } from '../../test/support/command.ts';
 import { ENTRY_BYTES, TRACE_ENTRIES, traceMaps } from '../trace.ts';
-import { dotted } from './texts.ts';
+import { address6, dotted } from './texts.ts';
 
 const ETHERNET = 14;
 const DEVICE = 'bench0';
@@ -29,17 +30,23 @@ export interface Arena {
 }
 
 /** The packet of each header: 64 bytes from the IP header on, checksums right. */
-export function packetsOf(trace: Uint32Array): readonly Uint8Array[] {
+export function packetsOf(trace: Uint32Array, family: Family): readonly Uint8Array[] {
   return Array.from({ length: trace.length / 5 }, (_, i) => {
     const [src = 0, dst = 0, sport = 0, dport = 0, protocol = 0] = trace.subarray(i * 5, i * 5 + 5);
     const ports = { source: sport, destination: dport };
+    const room = ENTRY_BYTES - (family === 'ipv4' ? 20 : 40);
     const payload =
       protocol === 6
-        ? tcp({ ...ports, flags: TCP_FLAGS.ACK, data: new Uint8Array(24) })
+        ? tcp({ ...ports, flags: TCP_FLAGS.ACK, data: new Uint8Array(room - 20) })
         : protocol === 17
-          ? udp({ ...ports, data: new Uint8Array(36) })
-          : raw(protocol, Uint8Array.of(sport >>> 8, sport & 255, dport >>> 8, dport & 255, ...new Uint8Array(40)));
-    return ipv4({ source: dotted(src), destination: dotted(dst) }, payload);
+          ? udp({ ...ports, data: new Uint8Array(room - 8) })
+          : raw(
+              protocol,
+              Uint8Array.of(sport >>> 8, sport & 255, dport >>> 8, dport & 255, ...new Uint8Array(room - 4)),
+            );
+    return family === 'ipv4'
+      ? ipv4({ source: dotted(src), destination: dotted(dst) }, payload)
+      : ipv6({ source: address6(src), destination: address6(dst) }, payload);
   });
 }
 
@@ -77,16 +84,18 @@ const INDEX = 'bench_index';
 
 /** What all contenders share: the trace in a map, and the program that sends it. */
 export interface Generator {
+  readonly family: Family;
   readonly program: BpfProgram;
   readonly index: BpfMap;
   close(): void;
 }
 
-export function createGenerator(trace: Uint32Array): Generator {
-  const maps = new Map(traceMaps(packetsOf(trace)).map((spec) => [spec.name, createMap(spec)]));
+export function createGenerator(trace: Uint32Array, family: Family): Generator {
+  const maps = new Map(traceMaps(packetsOf(trace, family)).map((spec) => [spec.name, createMap(spec)]));
   const program = loadProgram(buildProgram('bench_source', 'xdp', generator()), maps);
   const index = maps.get(INDEX)!;
   return {
+    family,
     program,
     index,
     close() {
@@ -97,12 +106,14 @@ export function createGenerator(trace: Uint32Array): Generator {
 }
 
 /** Makes a namespace of this name with a device that is up. */
-export function createArena(name: string, { program, index }: Generator): Arena {
+export function createArena(name: string, { program, index, family }: Generator): Arena {
   ipBatch([`netns add ${name}`]);
   ipBatch(
     [
       `link add ${DEVICE} type veth peer name bench1`,
       'link set lo up',
+      // Nothing but the frames of the bench may be counted.
+      ...[DEVICE, 'bench1'].flatMap((name) => [`link set ${name} addrgenmode none`, `link set ${name} multicast off`]),
       `link set ${DEVICE} up`,
       'link set bench1 up',
       `addr add 192.0.2.1/24 dev ${DEVICE}`,
@@ -114,7 +125,7 @@ export function createArena(name: string, { program, index }: Generator): Arena 
   const [device] = JSON.parse(inside('ip', ['-j', 'link', 'show', DEVICE])) as { address: string }[];
   const frame = new Uint8Array(ETHERNET + ENTRY_BYTES);
   frame.set(device!.address.split(':').map((byte) => Number.parseInt(byte, 16)));
-  frame.set([8, 0], 12);
+  frame.set(family === 'ipv4' ? [0x08, 0] : [0x86, 0xdd], 12);
   return {
     namespace: name,
     inject: (frames) =>

@@ -1,4 +1,7 @@
 /** Who competes: how each takes the rules of a workload, and what it says that it counted. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { exit, mov } from '../../src/bpf/assembly.ts';
 import { buildProgram } from '../../src/bpf/builder.ts';
 import { R0 } from '../../src/bpf/instruction.ts';
@@ -13,13 +16,14 @@ import { attachNetfilter } from '../../src/kernel/link.ts';
 import { withNamespace } from '../../src/kernel/namespace.ts';
 import { loadProgram } from '../../src/kernel/program.ts';
 import { parseRuleset } from '../../src/languages/iptables/parse.ts';
+import type { Family } from '../../src/packet/netfilter.ts';
 import type { Arena } from './arena.ts';
-import { apart, ipsetTexts, iptablesText, nftLinearText, nftSetText } from './texts.ts';
+import { apart, ipsetTexts, nftFamily, nftLinearText, nftSetText } from './texts.ts';
 import type { Workload } from './workload.ts';
 
-/** Packets that each rule counted, the policy last; or only how many met a rule and how many the policy. */
+/** Packets that each rule counted, by chain and number, and the policy; or only how many met a rule and how many the policy. */
 export type Counted =
-  | { readonly kind: 'rules'; readonly packets: readonly number[] }
+  | { readonly kind: 'rules'; readonly packets: ReadonlyMap<string, number>; readonly policy: number }
   | { readonly kind: 'totals'; readonly rules: number; readonly policy: number };
 
 export interface Contender {
@@ -28,7 +32,8 @@ export interface Contender {
   excused?(workload: Workload): string | undefined;
   /** Puts the rules into force; returns milliseconds, a whole command where it is one. */
   install(arena: Arena, workload: Workload): number;
-  counted?(arena: Arena): Counted;
+  /** Undefined: it does not say. */
+  counted?(arena: Arena, workload: Workload): Counted | undefined;
   remove?(arena: Arena): void;
 }
 
@@ -41,91 +46,112 @@ function timed(action: () => void): number {
 /** The least that filtering can cost here: a BPF program at the same place that drops. What the others add to it is their cost. */
 export const FLOOR: Contender = {
   name: 'floor',
-  install(arena) {
+  install(arena, { family }) {
     return timed(() => {
       const program = loadProgram(buildProgram('bench_drop', 'netfilter', [mov.imm(R0, 0), exit()]));
       // The link holds the program until its descriptor is closed with the process.
-      withNamespace(arena.namespace, () =>
-        attachNetfilter(program, { family: 'ipv4', hook: 'PREROUTING', priority: -300 }),
-      );
+      withNamespace(arena.namespace, () => attachNetfilter(program, { family, hook: 'PREROUTING', priority: -300 }));
     });
   },
 };
 
 const BPFILTER: Contender = {
   name: 'bpfilter',
-  install(arena, { filters }) {
+  install(arena, { iptables, family }) {
     const facts = readKernelFacts();
     return timed(() => {
-      const { ruleset, diagnostics } = parseRuleset({ name: 'bench', text: iptablesText(filters) }, 'ipv4');
+      const { ruleset, diagnostics } = parseRuleset({ name: 'bench', text: iptables }, family);
       if (ruleset === undefined) throw new Error(diagnostics.map(formatDiagnostic).join('\n'));
       const { plan, diagnostics: late } = planFamily(ruleset, facts, { counters: false });
       if (plan === undefined) throw new Error(late.map(formatDiagnostic).join('\n'));
       withExclusiveSession(arena.namespace, 5, ({ layout }) => applyPlans(layout, [plan]));
     });
   },
-  counted(arena) {
-    const table = withSession(arena.namespace, ({ layout }) => readRuleset(layout, 'ipv4'))?.ruleset.tables[0];
-    const chain = table?.chains.find(({ name }) => name === 'PREROUTING');
-    const packets = (chain?.rules ?? []).map((rule) => Number(rule.counters?.packets ?? 0n));
-    return { kind: 'rules', packets: [...packets, Number(chain?.counters?.packets ?? 0n)] };
+  counted(arena, { family }) {
+    const table = withSession(arena.namespace, ({ layout }) => readRuleset(layout, family))?.ruleset.tables[0];
+    const chains = (table?.chains ?? []).filter(({ name }) => name !== 'OUTPUT');
+    const rules = chains.flatMap(({ name, rules }) =>
+      rules.map((rule, at): [string, number] => [`${name} ${at + 1}`, Number(rule.counters?.packets ?? 0n)]),
+    );
+    const base = chains.find(({ name }) => name === 'PREROUTING');
+    return { kind: 'rules', packets: new Map(rules), policy: Number(base?.counters?.packets ?? 0n) };
   },
   remove(arena) {
     withExclusiveSession(arena.namespace, 5, ({ layout }) => flush(layout));
   },
 };
 
+const COMMANDS = { ipv4: 'iptables-legacy', ipv6: 'ip6tables-legacy' } as const;
+
 const LEGACY: Contender = {
   name: 'iptables-legacy',
-  install(arena, { filters }) {
-    const text = iptablesText(filters);
-    return timed(() => arena.inside('iptables-legacy-restore', [], text));
-  },
-  counted: (arena) => ({
-    kind: 'rules',
-    packets: savedCounters(arena.inside('iptables-legacy-save', ['-c', '-t', 'raw'])),
-  }),
+  install: (arena, { iptables, family }) => timed(() => arena.inside(`${COMMANDS[family]}-restore`, [], iptables)),
+  counted: (arena, { family }) => savedCounters(arena.inside(`${COMMANDS[family]}-save`, ['-c', '-t', 'raw'])),
 };
 
-/** Counters of the rules, then of the policy, from `iptables-save -c`. */
-function savedCounters(text: string): readonly number[] {
-  const rules = [...text.matchAll(/^\[(\d+):\d+\] -A PREROUTING/gm)].map((match) => Number(match[1]));
-  return [...rules, Number(/^:PREROUTING \w+ \[(\d+)/m.exec(text)?.[1] ?? 0)];
+/** Counters of `iptables-save -c`. */
+function savedCounters(text: string): Counted & { readonly kind: 'rules' } {
+  const packets = new Map<string, number>();
+  const lengths = new Map<string, number>();
+  for (const [, count, chain = ''] of text.matchAll(/^\[(\d+):\d+\] -A (\S+)/gm)) {
+    const at = (lengths.get(chain) ?? 0) + 1;
+    lengths.set(chain, at);
+    packets.set(`${chain} ${at}`, Number(count));
+  }
+  return { kind: 'rules', packets, policy: Number(/^:PREROUTING \w+ \[(\d+)/m.exec(text)?.[1] ?? 0) };
 }
 
 const NFT_LINEAR: Contender = {
   name: 'nft linear',
-  install(arena, { filters }) {
-    const text = nftLinearText(filters);
+  install(arena, { filters, iptables, family }) {
+    const text = filters === undefined ? translated(arena, iptables) : nftLinearText(filters, family);
     return timed(() => arena.inside('nft', ['-f', '-'], text));
   },
-  counted: (arena) => ({ kind: 'rules', packets: listedCounters(arena) }),
+  counted: (arena, { filters, family }) => {
+    if (filters === undefined) return undefined;
+    const counters = listedCounters(arena, family);
+    const packets = counters.slice(0, -1).map((count, at): [string, number] => [`PREROUTING ${at + 1}`, count]);
+    return { kind: 'rules', packets: new Map(packets), policy: counters.at(-1) ?? 0 };
+  },
 };
 
-function listedCounters(arena: Arena): readonly number[] {
-  return [...arena.inside('nft', ['list', 'table', 'ip', 'bench']).matchAll(/counter packets (\d+)/g)].map((match) =>
-    Number(match[1]),
-  );
+/** What iptables' own translator makes of the rules. */
+function translated(arena: Arena, iptables: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  try {
+    const file = join(folder, 'rules');
+    writeFileSync(file, iptables);
+    return arena.inside('iptables-restore-translate', ['-f', file]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
-/** Interval sets of more than this many elements take nft minutes to load. */
+function listedCounters(arena: Arena, family: Family): readonly number[] {
+  const text = arena.inside('nft', ['list', 'table', nftFamily(family), 'bench']);
+  return [...text.matchAll(/counter packets (\d+)/g)].map((match) => Number(match[1]));
+}
+
+/** Interval sets of more elements than this take nft minutes to load. */
 const MOST_INTERVALS = 10_000;
 const MOST_SETS = 16;
 
 const NFT_SET: Contender = {
   name: 'nft set',
-  excused({ filters, shape }) {
-    if (shape === 'source' || shape === 'five-tuple') return undefined;
+  excused({ filters, shape, family }) {
+    if (filters === undefined) return 'a tree of chains has no one set';
+    if (family === 'ipv6') return 'written for IPv4 only';
+    if (shape === 'source' || shape.startsWith('five-tuple')) return undefined;
     if (filters.length > MOST_INTERVALS) return 'nft would take minutes to load an interval set of this size';
     const sets = apart(filters).length;
     return sets > MOST_SETS ? `elements may not overlap: ${sets} sets would be needed` : undefined;
   },
-  install(arena, { filters }) {
+  install(arena, { filters = [] }) {
     const text = nftSetText(filters);
     return timed(() => arena.inside('nft', ['-f', '-'], text));
   },
   counted(arena) {
-    const counters = listedCounters(arena);
+    const counters = listedCounters(arena, 'ipv4');
     return { kind: 'totals', rules: counters.slice(0, -1).reduce((a, b) => a + b, 0), policy: counters.at(-1) ?? 0 };
   },
 };
@@ -133,17 +159,17 @@ const NFT_SET: Contender = {
 const IPSET: Contender = {
   name: 'ipset + iptables',
   excused: ({ filters }) =>
-    ipsetTexts(filters) === undefined ? 'ipset has no type for these fields with ranges' : undefined,
-  install(arena, { filters }) {
-    const { sets, rules } = ipsetTexts(filters)!;
+    filters === undefined || ipsetTexts(filters) === undefined ? 'no type of ipset has these fields' : undefined,
+  install(arena, { filters = [] }) {
+    const { sets, rules } = ipsetTexts(filters ?? [])!;
     return timed(() => {
       arena.inside('ipset', ['restore'], sets);
       arena.inside('iptables-legacy-restore', [], rules);
     });
   },
   counted(arena) {
-    const [rules = 0, policy = 0] = savedCounters(arena.inside('iptables-legacy-save', ['-c', '-t', 'raw']));
-    return { kind: 'totals', rules, policy };
+    const { packets, policy } = savedCounters(arena.inside('iptables-legacy-save', ['-c', '-t', 'raw']));
+    return { kind: 'totals', rules: packets.get('PREROUTING 1') ?? 0, policy };
   },
 };
 

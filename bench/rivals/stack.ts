@@ -8,10 +8,9 @@ import { sampleOf } from '../statistics.ts';
 import { TRACE_ENTRIES } from '../trace.ts';
 import { type Arena, createArena, createGenerator, type Generator } from './arena.ts';
 import { CONTENDERS, type Contender, type Counted, FLOOR } from './contenders.ts';
-import { type ShapeName, type Workload, workload } from './workload.ts';
+import { SHAPES, type ShapeName, type Workload, workload } from './workload.ts';
 
 const SIZES = [1, 10, 100, 1000, 10_000, 100_000] as const;
-const SHAPES = ['source', 'five-tuple', 'prefix+range', 'acl1', 'fw1', 'ipc1'] as const satisfies readonly ShapeName[];
 const ROUNDS = 7;
 /** One measurement takes about this long. */
 const TARGET_NS = 25e6;
@@ -32,7 +31,7 @@ function benchOf(shape: ShapeName, size: number): Bench {
 }
 
 function compare(group: string, load: Workload): readonly BenchRow[] {
-  const generator = createGenerator(load.trace);
+  const generator = createGenerator(load.trace, load.family);
   const entries: Entry[] = [];
   try {
     for (const [index, contender] of [FLOOR, ...CONTENDERS].entries()) {
@@ -72,32 +71,31 @@ function checkedFrames(rules: number): number {
 
 /** Sends the same headers to all; throws when they did not count alike. */
 function checkEqual(group: string, entries: readonly Entry[], load: Workload): void {
-  const frames = checkedFrames(load.filters.length);
-  let reference: readonly number[] | undefined;
-  const totals: { name: string; rules: number; policy: number }[] = [];
+  const frames = checkedFrames(load.rules);
+  let reference: (Counted & { readonly kind: 'rules' }) | undefined;
+  const policies: { name: string; policy: number }[] = [];
   for (const { contender, arena } of entries) {
     if (contender.counted === undefined) continue;
     arena.rewind();
     arena.inject(frames);
-    const counted: Counted = contender.counted(arena);
+    const counted = contender.counted(arena, load);
+    if (counted === undefined) continue;
+    policies.push({ name: contender.name, policy: counted.policy });
     if (counted.kind === 'totals') {
-      totals.push({ name: contender.name, rules: counted.rules, policy: counted.policy });
+      if (counted.rules + counted.policy !== frames)
+        throw new Error(`${group}: ${contender.name} counted ${counted.rules + counted.policy} of ${frames} frames`);
       continue;
     }
-    const { packets } = counted;
-    reference ??= packets;
-    const differs = packets.findIndex((value, at) => value !== reference![at]);
-    if (differs !== -1 || packets.length !== reference.length)
-      throw new Error(
-        `${group}: ${contender.name} counted rule ${differs + 1} otherwise: ${packets[differs]} and ${reference[differs]}`,
-      );
-    const policy = packets.at(-1)!;
-    totals.push({ name: contender.name, rules: packets.reduce((a, b) => a + b, 0) - policy, policy });
+    reference ??= counted;
+    for (const [rule, packets] of reference.packets) {
+      const own = counted.packets.get(rule);
+      if (own !== packets) throw new Error(`${group}: ${contender.name} counted ${own} at ${rule}, not ${packets}`);
+    }
   }
-  for (const { name, rules, policy } of totals) {
-    if (rules + policy !== frames || policy !== totals[0]!.policy)
+  for (const { name, policy } of policies) {
+    if (policy !== policies[0]!.policy)
       throw new Error(
-        `${group}: ${name} counted ${rules} + ${policy} of ${frames} frames, ${totals[0]!.name} ${totals[0]!.policy} by policy`,
+        `${group}: the policy of ${name} counted ${policy}, of ${policies[0]!.name} ${policies[0]!.policy}`,
       );
   }
 }

@@ -1,8 +1,23 @@
 /** The rules of a workload in the languages of the contenders. Everything filters in prerouting at priority raw. */
+import type { Family } from '../../src/packet/netfilter.ts';
 import { type Filter, maskOf } from '../classify-sets.ts';
 
 export function dotted(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
+}
+
+/**
+ * The same address and prefix in IPv6: 2001:db8::/32, the upper half, the third byte, and a host number in the last word; see
+ * classify-sets.ts, whose IPv6 rows are the same.
+ */
+export function address6(address: number): string {
+  const [high, low] = [address >>> 16, address & 0xffff];
+  return `2001:db8:${high.toString(16)}:0:${low.toString(16)}:0:0:${(address & 0xff).toString(16)}`;
+}
+
+function prefixText(address: number, length: number, family: Family): string {
+  if (family === 'ipv4') return `${dotted(address)}/${length}`;
+  return `${address6(address)}/${length === 32 ? 128 : length > 16 ? 64 + length - 16 : 32 + length}`;
 }
 
 const NAMES: Readonly<Record<number, 'tcp' | 'udp'>> = { 6: 'tcp', 17: 'udp' };
@@ -17,10 +32,11 @@ function span([low, high]: readonly [number, number], between: string): string {
 }
 
 /** The match words of iptables. */
-function iptablesWords({ src, srcLength, dst, dstLength, sport, dport, protocol }: Filter): string {
+function iptablesWords(filter: Filter, family: Family): string {
+  const { src, srcLength, dst, dstLength, sport, dport, protocol } = filter;
   const words: string[] = [];
-  if (srcLength > 0) words.push(`-s ${dotted(src)}/${srcLength}`);
-  if (dstLength > 0) words.push(`-d ${dotted(dst)}/${dstLength}`);
+  if (srcLength > 0) words.push(`-s ${prefixText(src, srcLength, family)}`);
+  if (dstLength > 0) words.push(`-d ${prefixText(dst, dstLength, family)}`);
   if (protocol !== undefined) words.push(`-p ${protocol === 0 ? 'hopopt' : protocol}`);
   const name = protocol === undefined ? undefined : NAMES[protocol];
   if (name !== undefined && !(isAny(sport) && isAny(dport))) {
@@ -32,29 +48,36 @@ function iptablesWords({ src, srcLength, dst, dstLength, sport, dport, protocol 
 }
 
 /** iptables-restore text of table raw: each filter a DROP, then the policy, DROP too. */
-export function iptablesText(filters: readonly Filter[]): string {
-  const rules = filters.map((filter) => `-A PREROUTING ${iptablesWords(filter)} -j DROP\n`);
+export function iptablesText(filters: readonly Filter[], family: Family): string {
+  const rules = filters.map((filter) => `-A PREROUTING ${iptablesWords(filter, family)} -j DROP\n`);
   return `*raw\n:PREROUTING DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n${rules.join('')}COMMIT\n`;
 }
 
 const NFT_CHAIN = 'chain c { type filter hook prerouting priority raw; policy drop;';
 
 /** nft: a rule for each filter, each counting as iptables does. */
-export function nftLinearText(filters: readonly Filter[]): string {
-  const rules = filters.map((filter) => `${nftWords(filter)} counter drop`);
-  return `table ip bench { ${NFT_CHAIN}\n${rules.join('\n')}\ncounter\n}\n}\n`;
+export function nftLinearText(filters: readonly Filter[], family: Family): string {
+  const rules = filters.map((filter) => `${nftWords(filter, family)} counter drop`);
+  return `table ${nftFamily(family)} bench { ${NFT_CHAIN}\n${rules.join('\n')}\ncounter\n}\n}\n`;
 }
 
-function nftWords({ src, srcLength, dst, dstLength, sport, dport, protocol }: Filter): string {
+/** nft's name of a family. */
+export function nftFamily(family: Family): 'ip' | 'ip6' {
+  return family === 'ipv4' ? 'ip' : 'ip6';
+}
+
+function nftWords(filter: Filter, family: Family): string {
+  const { src, srcLength, dst, dstLength, sport, dport, protocol } = filter;
   const words: string[] = [];
-  if (srcLength > 0) words.push(`ip saddr ${dotted(src)}/${srcLength}`);
-  if (dstLength > 0) words.push(`ip daddr ${dotted(dst)}/${dstLength}`);
+  const ip = nftFamily(family);
+  if (srcLength > 0) words.push(`${ip} saddr ${prefixText(src, srcLength, family)}`);
+  if (dstLength > 0) words.push(`${ip} daddr ${prefixText(dst, dstLength, family)}`);
   const name = protocol === undefined ? undefined : NAMES[protocol];
   if (name !== undefined && !(isAny(sport) && isAny(dport))) {
     if (!isAny(sport)) words.push(`${name} sport ${span(sport, '-')}`);
     if (!isAny(dport)) words.push(`${name} dport ${span(dport, '-')}`);
   } else if (protocol !== undefined) {
-    words.push(`ip protocol ${protocol}`);
+    words.push(family === 'ipv4' ? `ip protocol ${protocol}` : `meta l4proto ${protocol}`);
   }
   return words.join(' ');
 }

@@ -1,39 +1,83 @@
-/** What every contender has to do: the same rules, all DROP, and the same headers. */
+/** What every contender has to do: the same rules, in the end all DROP, and the same headers. */
 
+import type { Family } from '../../src/packet/netfilter.ts';
 import { enlargeSet, type Filter, type FilterSet, readFilterSet, sourceSet } from '../classify-sets.ts';
 import { TRACE_ENTRIES } from '../trace.ts';
+import { iptablesText } from './texts.ts';
+import { dockerTree, kubeTree } from './trees.ts';
 
-export type ShapeName = 'source' | 'five-tuple' | 'prefix+range' | 'acl1' | 'fw1' | 'ipc1';
+const CLASSBENCH = ['acl1', 'fw1', 'ipc1'] as const;
+type ClassbenchName = (typeof CLASSBENCH)[number];
+
+/** `first` and `miss`: all headers meet the first rule, or none. `-v6`: the same rules and headers in IPv6. */
+export const SHAPES = [
+  'source',
+  'five-tuple',
+  'five-tuple first',
+  'five-tuple miss',
+  'prefix+range',
+  ...CLASSBENCH,
+  'acl1-v6',
+  'docker',
+  'kube-proxy',
+] as const;
+export type ShapeName = (typeof SHAPES)[number];
 
 export interface Workload {
   readonly shape: ShapeName;
-  readonly filters: readonly Filter[];
+  readonly family: Family;
+  /** How many rules there are, chains of a tree included. */
+  readonly rules: number;
+  /** iptables-restore text of table raw. */
+  readonly iptables: string;
+  /** One list of rules that all drop; undefined where the rules are a tree of chains. */
+  readonly filters: readonly Filter[] | undefined;
   /** Five u32 for each header: addresses, ports, protocol. TRACE_ENTRIES headers. */
   readonly trace: Uint32Array;
 }
 
-/** A workload of a shape with `count` rules. ClassBench shapes need the files of that name. */
+/** A workload of a shape with about `count` rules. ClassBench shapes need the files of that name. */
 export function workload(shape: ShapeName, count: number): Workload {
-  const set = setOf(shape, count);
-  return { shape, filters: set.filters, trace: repeated(set.trace) };
+  if (shape === 'docker' || shape === 'kube-proxy') {
+    const tree = (shape === 'docker' ? dockerTree : kubeTree)(count, numbers(count));
+    return { shape, family: 'ipv4', filters: undefined, ...tree };
+  }
+  const { filters, trace } = setOf(shape, count);
+  const family = shape === 'acl1-v6' ? 'ipv6' : 'ipv4';
+  const iptables = iptablesText(filters, family);
+  return { shape, family, rules: filters.length, iptables, filters, trace: repeated(trace) };
 }
 
-function setOf(shape: ShapeName, count: number): FilterSet {
+function setOf(shape: Exclude<ShapeName, 'docker' | 'kube-proxy'>, count: number): FilterSet {
   switch (shape) {
     case 'source':
       return sourceSet(count);
     case 'five-tuple':
-      return syntheticSet(count, exactFilter);
+      return syntheticSet(count, exactFilter, (next) => next(count));
+    case 'five-tuple first':
+      return syntheticSet(count, exactFilter, () => 0);
+    case 'five-tuple miss':
+      return syntheticSet(count, exactFilter, () => undefined);
     case 'prefix+range':
-      return syntheticSet(count, rangeFilter);
+      return syntheticSet(count, rangeFilter, (next) => next(count));
     case 'acl1':
     case 'fw1':
     case 'ipc1':
       return classbench(shape, count);
+    case 'acl1-v6':
+      return withoutExtensionHeaders(classbench('acl1', count));
   }
 }
 
-function classbench(name: string, count: number): FilterSet {
+/** Protocols that are extension headers in IPv6: behind them these headers hold nothing, and iptables and nft treat that differently. */
+const EXTENSION_HEADERS: ReadonlySet<number> = new Set([0, 43, 44, 51, 60, 135, 139, 140]);
+
+function withoutExtensionHeaders(set: FilterSet): FilterSet {
+  const trace = set.trace.map((value, at) => (at % 5 === 4 && EXTENSION_HEADERS.has(value) ? 6 : value));
+  return { ...set, trace };
+}
+
+function classbench(name: ClassbenchName, count: number): FilterSet {
   if (count > 10_000) return enlargeSet(readFilterSet(`${name}_10k`), count);
   const set = readFilterSet(count > 1000 ? `${name}_10k` : `${name}_1k`);
   const wanted = Math.min(count, set.filters.length);
@@ -64,7 +108,7 @@ function numbers(seed: number): (limit: number) => number {
   };
 }
 
-type Next = (limit: number) => number;
+export type Next = (limit: number) => number;
 
 function exactFilter(next: Next): Filter {
   const port = (): readonly [number, number] => {
@@ -98,18 +142,27 @@ function rangeFilter(next: Next): Filter {
   };
 }
 
-/** Rules as `make` makes them; nine of ten headers are inside a rule chosen evenly, one is near it but outside. */
-function syntheticSet(count: number, make: (next: Next) => Filter): FilterSet {
+/**
+ * Rules as `make` makes them. A header is inside the rule that `pick` names, in one case of ten with one address
+ * outside of all; `pick` undefined: always outside.
+ */
+function syntheticSet(
+  count: number,
+  make: (next: Next) => Filter,
+  pick: (next: Next) => number | undefined,
+): FilterSet {
   const next = numbers(count * 2654435761);
   const filters = Array.from({ length: count }, () => make(next));
   const trace = new Uint32Array(TRACE_ENTRIES * 5);
   const inside = (address: number, length: number): number =>
     length === 32 ? address : (address | next(2 ** (32 - length))) >>> 0;
   for (let i = 0; i < TRACE_ENTRIES; i++) {
-    const { src, srcLength, dst, dstLength, sport, dport, protocol = 6 } = filters[next(count)]!;
+    const picked = pick(next);
+    const { src, srcLength, dst, dstLength, sport, dport, protocol = 6 } = filters[picked ?? next(count)]!;
     const port = ([low, high]: readonly [number, number]): number => low + next(high - low + 1);
     const header = [inside(src, srcLength), inside(dst, dstLength), port(sport), port(dport), protocol];
-    if (next(10) === 0) header[next(2)] = (0x0c000000 | next(1 << 24)) >>> 0;
+    const outside = picked === undefined || (picked !== 0 && next(10) === 0);
+    if (outside) header[next(2)] = (0x0c000000 | next(1 << 24)) >>> 0;
     trace.set(header, i * 5);
   }
   return { name: 'synthetic', filters, trace };
