@@ -14,11 +14,12 @@ import { addressToBytes, parseAddress } from '../../src/packet/address.ts';
 import { ipv4 } from '../../src/packet/craft.ts';
 import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
 import { TCP_FLAGS, tcp, udp } from '../../src/packet/transport.ts';
+import { T_MISSES } from '../language/t-misses.ts';
 import { bpfilterFirewall } from '../support/bpfilter-firewall.ts';
 import { run } from '../support/command.ts';
 import { type FirewallKind, kernelFirewall } from '../support/firewalls.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
-import { macOf } from '../support/topology.ts';
+import { buildTopology, macOf } from '../support/topology.ts';
 import {
   ADDRESSES,
   askedChains,
@@ -201,6 +202,22 @@ suite('rates', DIFFERENTIAL, () => {
     const [left, right] = runTwins({ ipv4: `${mangle}${filter(rules)}` }, phases, options);
     expect(left.saved.ipv4).toMatch(/\[20:\d+\] -A FORWARD -m rateest/);
     expect(differences(left, right)).toEqual([]);
+  });
+});
+
+suite('what does not exist', DIFFERENTIAL, () => {
+  it.each(T_MISSES)('$rule is refused when it is applied, as iptables refuses it', ({ rule }) => {
+    const topology = buildTopology({ name: `bfh-${process.pid}-missing`, devices: DEVICES });
+    const text = filter([`-A INPUT ${rule}`]);
+    try {
+      for (const kind of [kernelFirewall, bpfilterFirewall]) {
+        const firewall = kind.open(topology.namespace);
+        expect(() => firewall.apply({ ipv4: text })).toThrow();
+        firewall.close();
+      }
+    } finally {
+      topology.close();
+    }
   });
 });
 
