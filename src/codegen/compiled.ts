@@ -30,6 +30,8 @@ export const MAP_NAMES = {
   effects: 'bf_effects',
   /** ARRAY, 1 element: u64 number of entries in `effects`. */
   effectCount: 'bf_effects_n',
+  /** ARRAY, 1 element: zeros, what a list in `effects` begins as. */
+  emptyList: 'bf_effects_0',
   /** ARRAY, 1 element: u64, what the numbers of this generation's effects begin with. */
   effectBase: 'bf_effect_base',
 } as const;

@@ -2,7 +2,7 @@
  * The rules that carry effects out in the kernel's own table, as restore text (codegen/netfilter/effects.ts). For each hook:
  *
  *     HOOK                   -m bpf any   -j BPFILTER-n-HOOK
- *     BPFILTER-n-HOOK        -m bpf more  -j BPFILTER-n-HOOK-DO    as often as a packet's list can have entries
+ *     BPFILTER-n-HOOK        -m bpf more  -j BPFILTER-n-HOOK-DO    as often as a packet's list can have entries, in parts
  *     BPFILTER-n-HOOK-DO     -m bpf id    -j TARGET ...            for each effect; many of them in groups, each behind a range
  *
  * n tells generations apart: those of two can stand in one table.
@@ -39,6 +39,8 @@ export interface TableBridge {
   readonly hooks: readonly HookBridge[];
 }
 
+/** After so many entries it is asked whether the list is over. */
+const PART = 8;
 /** More entries than these are divided into groups of this size. */
 const GROUP = 8;
 
@@ -98,10 +100,17 @@ function textOf(bridge: TableBridge, directory: string): BridgeText {
     const list = `BPFILTER-${base === 0 ? 0 : 1}-${hook.hook}`;
     const entries = entriesOf(bridge, hook);
     const groups = groupsOf(entries);
-    chains.push(list, `${list}-DO`, ...groups.map((_, index) => `${list}-${index}`));
+    const parts = Math.ceil(hook.entries / PART);
+    const part = (index: number): string => (index === 0 ? list : `${list}+${index * PART}`);
+    chains.push(`${list}-DO`, ...groups.map((_, index) => `${list}-${index}`));
     rules.push(`-A ${hook.hook} ${match({ kind: 'any', base })} -j ${list}`);
-    for (let entry = 0; entry < hook.entries; entry++)
-      rules.push(`-A ${list} ${match({ kind: 'more', base })} -j ${list}-DO`);
+    for (let index = 0; index < parts; index++) {
+      chains.push(part(index));
+      const left = hook.entries - index * PART;
+      for (let entry = 0; entry < Math.min(PART, left); entry++)
+        rules.push(`-A ${part(index)} ${match({ kind: 'more', base })} -j ${list}-DO`);
+      if (left > PART) rules.push(`-A ${part(index)} ${match({ kind: 'any', base })} -g ${part(index + 1)}`);
+    }
     const carryOut = (chain: string, some: readonly Entry[]): void => {
       for (const { id, words } of some) rules.push(`-A ${chain} ${carried(words, match({ kind: 'id', id }))}`);
     };

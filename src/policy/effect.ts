@@ -41,7 +41,7 @@ export type MarkChange =
 export const LONGER = 4;
 
 /** The most entries of a packet's list: its effects and one for the end of the traversal. */
-export const MAX_LIST = 16;
+export const MAX_LIST = 64;
 
 /** `shift`: bits to the left; negative: to the right. */
 function shifted(value: number, shift: number): number {

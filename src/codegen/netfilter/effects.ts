@@ -3,7 +3,7 @@
  *
  *     u16 next     entries that the kernel has begun (always 0 here)
  *     u16 count    entries
- *     u16 ids[16]  the base of the generation + SPECIAL or FIRST_EFFECT + number of the effect
+ *     u16 ids[64]  the base of the generation + SPECIAL or FIRST_EFFECT + number of the effect
  *
  * The base tells the effects of a generation from those of the one before, which are in the kernel's table together while
  * generations change. A traversal that ends with DROP or REJECT behind effects says so in the list and accepts the packet: the kernel
@@ -52,12 +52,13 @@ export const BASE_BIT = 14;
 export const MOST_EFFECTS = (1 << BASE_BIT) - FIRST_EFFECT;
 
 export const LIST = { next: 0, count: 2, ids: 4 } as const;
-const LIST_BYTES = 40;
+const LIST_BYTES = LIST.ids + 2 * MAX_LIST;
 
 /** Lists of packets between our verdict and the kernel's table: one for each softirq or task. */
 export const EFFECT_MAPS = [
   { name: MAP_NAMES.effects, type: 'hash', keySize: 8, valueSize: LIST_BYTES, maxEntries: 4096 },
   { name: MAP_NAMES.effectCount, type: 'array', keySize: 4, valueSize: 8, maxEntries: 1 },
+  { name: MAP_NAMES.emptyList, type: 'array', keySize: 4, valueSize: LIST_BYTES, maxEntries: 1 },
 ] as const satisfies readonly MapSpec[];
 
 /** The map that says which base a generation of a family has: u64. */
@@ -125,40 +126,31 @@ export function storeEffect(ctx: BodyContext, effect: number): void {
   ctx.out.emit(st.w(R10, STACK.logRecord, ctx.effectOffset + effect));
 }
 
-/** What a list that is made on the stack lies in: 40 bytes that nobody else needs in a rule. */
-const NEW_LIST = STACK.buffer;
-const NEW_LIST_SLOTS = [0, 8, 16, 24, 32].map((offset) => NEW_LIST + offset);
-
 /** The block that all rules with effects share: puts the effect into the packet's list. `failed`: there is no room. */
 export function emitEffect(ctx: BodyContext, failed: Label): void {
   const { out } = ctx;
-  const [fresh, done] = [out.label('firsteffect'), out.label('recorded')];
+  const known = out.label('list');
   out.emit(
     loadSkb(ctx, R1),
     ...lookUpList(R1),
-    jeq.imm(R0, 0, fresh),
-    ldx.w(R4, R10, STACK.logRecord),
-    ...addBase(),
-    ...append(failed),
-    ja(done),
-    at(fresh),
-    ...NEW_LIST_SLOTS.map((offset) => st.dw(R10, offset, 0)),
-    st.h(R10, NEW_LIST + LIST.count, 1),
-    ldx.w(R4, R10, STACK.logRecord),
-    ...addBase(),
-    stx.h(R10, NEW_LIST + LIST.ids, R4),
+    jne.imm(R0, 0, known),
     mov.reg(R2, R10),
     add.imm(R2, STACK.key),
-    mov.reg(R3, R10),
-    add.imm(R3, NEW_LIST),
+    lddw.mapValue(R3, MAP_NAMES.emptyList),
     lddw.map(R1, MAP_NAMES.effects),
     mov.imm(R4, 0),
     call.helper(HELPER.mapUpdate),
     jne.imm(R0, 0, failed),
     ...addToCount(1),
-    at(done),
+    loadSkb(ctx, R1),
+    ...lookUpList(R1),
+    jeq.imm(R0, 0, failed),
+    at(known),
+    ldx.w(R4, R10, STACK.logRecord),
+    ...addBase(),
+    ...append(failed),
   );
-  releaseScratch(ctx, ...NEW_LIST_SLOTS, STACK.key);
+  releaseScratch(ctx, STACK.key);
 }
 
 /**
