@@ -211,7 +211,7 @@ suite('memory over time', DIFFERENTIAL, () => {
       '--hashlimit-above 1kb/s --hashlimit-rate-match --hashlimit-rate-interval 1 --hashlimit-mode srcip --hashlimit-name h',
       '--hashlimit-upto 3/sec --hashlimit-burst 4 --hashlimit-name i',
       // When the kernel collects what has expired is its own affair: nothing expires here.
-    ].map((rule) => `-p udp -m hashlimit ${rule} --hashlimit-htable-expire 60000`);
+    ].map((rule) => `-p udp -m hashlimit ${rule} --hashlimit-htable-expire 50000`);
     const steps = [
       send(family, [1, 2, 3, 9], 6),
       wait(150),

@@ -27,8 +27,8 @@ const ABOVE = 'hashlimit-above';
 const DEFAULT_BURST = 5n;
 /** Milliseconds between two collections of idle entries. */
 const DEFAULT_INTERVAL = 1000n;
-/** XT_HASHLIMIT_BYTE_EXPIRE, in milliseconds. */
-const BYTE_EXPIRE = 15_000n;
+/** XT_HASHLIMIT_BYTE_EXPIRE and, with a burst, XT_HASHLIMIT_BYTE_EXPIRE_BURST, in milliseconds. */
+const BYTE_EXPIRE = { plain: 15_000n, burst: 60_000n } as const;
 /** What a packet may cost at most that is not a burst of bytes. */
 const MOST_PACKETS = 1_000_000n;
 /** The kernel makes no more buckets. */
@@ -102,13 +102,19 @@ function rateOf(options: OptionMap): HashRate {
   return rate;
 }
 
+/** When an account may go, in milliseconds, if the rule does not say. */
+function usualExpiry(rate: HashRate, burst: boolean): bigint {
+  if (rate.kind === 'packets') return rate.seconds * 1000n;
+  return burst ? BYTE_EXPIRE.burst : BYTE_EXPIRE.plain;
+}
+
 /** The kernel's view of parsed options. */
 export function hashlimitConfig(options: OptionMap): HashlimitConfig {
   const rate = rateOf(options);
   const rateMatch = options['hashlimit-rate-match'] !== undefined;
   const seconds = rate.kind === 'packets' ? rate.seconds : 1n;
   const burst = given(options, 'hashlimit-burst', 'integer')?.value;
-  const expire = rate.kind === 'packets' ? seconds * 1000n : BYTE_EXPIRE;
+  const expire = usualExpiry(rate, burst !== undefined);
   const common = {
     above: options[ABOVE] !== undefined,
     rateMatch,
@@ -172,7 +178,7 @@ function printable(options: OptionMap, ctx: RuleContext): OptionMap {
     'hashlimit-htable-size': 0n,
     'hashlimit-htable-max': 0n,
     'hashlimit-htable-gcinterval': DEFAULT_INTERVAL,
-    'hashlimit-htable-expire': rate.kind === 'packets' ? rate.seconds * 1000n : BYTE_EXPIRE,
+    'hashlimit-htable-expire': usualExpiry(rate, config.burst !== 0n),
     'hashlimit-srcmask': BigInt(ADDRESS_BITS[ctx.family]),
     'hashlimit-dstmask': BigInt(ADDRESS_BITS[ctx.family]),
     'hashlimit-rate-interval': 1n,
