@@ -207,8 +207,6 @@ export const lddw = {
   /** Of a one-element ARRAY map; `offset` in bytes into its value. */
   mapValue: (dst: number, map: string, offset = 0) =>
     wide(dst, BigInt(offset) << 32n, LDDW_SOURCE.MAP_VALUE, undefined, { kind: 'mapValue', map, offset }),
-  /** A variable of the kernel that each CPU has, for bpf_this_cpu_ptr. */
-  variable: (dst: number, name: string) => wide(dst, 0n, LDDW_SOURCE.BTF_ID, undefined, { kind: 'variable', name }),
   /** For helpers that take a callback; such programs need BTF function information to load. */
   func: (dst: number, label: Label) => wide(dst, 0n, LDDW_SOURCE.FUNC, { label, field: 'imm' }),
 };

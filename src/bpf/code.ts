@@ -12,7 +12,7 @@ export type Label = string;
 export type PendingRelocation =
   | { readonly kind: 'map'; readonly map: string }
   | { readonly kind: 'mapValue'; readonly map: string; readonly offset: number }
-  | { readonly kind: 'kfunc' | 'variable'; readonly name: string }
+  | { readonly kind: 'kfunc'; readonly name: string }
   | { readonly kind: 'struct'; readonly name: string };
 
 /** Where the distance to a label goes: the offset of a jump, or imm (gotol, calls of local functions, addresses of them). */

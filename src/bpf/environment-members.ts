@@ -43,6 +43,10 @@ export const ENVIRONMENT_MEMBERS = [
   'cred.group_info',
   'group_info.ngroups',
   'group_info.gid',
+  'task_struct.se.cfs_rq',
+  'cfs_rq.rq',
+  'rq.hrtick_timer.base',
+  'hrtimer_clock_base.cpu_base',
   'hrtimer_cpu_base.clock_base',
   'hrtimer_clock_base.offset',
 ] as const;
@@ -98,6 +102,10 @@ export const REFERENCE_ENVIRONMENT = {
   'cred.group_info': { offset: 160, size: 8 },
   'group_info.ngroups': { offset: 4, size: 4 },
   'group_info.gid': { offset: 8, size: 0 },
+  'task_struct.se.cfs_rq': { offset: 296, size: 8 },
+  'cfs_rq.rq': { offset: 312, size: 8 },
+  'rq.hrtick_timer.base': { offset: 3344, size: 8 },
+  'hrtimer_clock_base.cpu_base': { offset: 0, size: 8 },
   'hrtimer_cpu_base.clock_base': { offset: 64, size: 512 },
   'hrtimer_clock_base.offset': { offset: 48, size: 8 },
 } as const satisfies Record<EnvironmentMember, MemberPlace>;

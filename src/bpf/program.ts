@@ -12,8 +12,6 @@ export type Relocation =
   | { readonly slot: number; readonly kind: 'mapValue'; readonly map: string; readonly offset: number }
   /** `call kfunc` (BPF_PSEUDO_KFUNC_CALL): imm becomes the BTF id of the function in vmlinux. */
   | { readonly slot: number; readonly kind: 'kfunc'; readonly name: string }
-  /** `lddw rX, &variable` (BPF_PSEUDO_BTF_ID): imm becomes the BTF id of a per-CPU variable of vmlinux. */
-  | { readonly slot: number; readonly kind: 'variable'; readonly name: string }
   /** imm becomes the BTF id of `struct name` in vmlinux. */
   | { readonly slot: number; readonly kind: 'struct'; readonly name: string };
 

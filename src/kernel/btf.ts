@@ -1,7 +1,7 @@
 /**
  * The kernel's own type information (/sys/kernel/btf/vmlinux), for the few names we need.
  *
- * 5 MB and 150,000 types: one pass notes where each type begins and hashes the names of structs, unions, enums, variables and functions into
+ * 5 MB and 150,000 types: one pass notes where each type begins and hashes the names of structs, unions, enums and functions into
  * a table of ids. No object per type; members are read on demand. Layout: Documentation/bpf/btf.rst.
  *
  *     header 24 bytes | types: struct btf_type (12 bytes) + what its kind adds | strings
@@ -48,7 +48,7 @@ const EXTRA_WORDS: Readonly<Record<number, readonly [number, number]>> = {
 };
 const NEWEST_KIND = KIND.ENUM64;
 /** What can be looked up by name. */
-const NAMED_KINDS: ReadonlySet<number> = new Set([KIND.STRUCT, KIND.UNION, KIND.FUNC, KIND.ENUM, KIND.VAR]);
+const NAMED_KINDS: ReadonlySet<number> = new Set([KIND.STRUCT, KIND.UNION, KIND.FUNC, KIND.ENUM]);
 
 /** Place of a member: bytes; a bit field has its bits within the little-endian integer of `size` bytes at `offset`. */
 export interface BtfMember {
@@ -64,8 +64,6 @@ export interface Btf {
   structId(name: string): number | undefined;
   /** Number of an enumerator of `enum name`, unsigned 32 bit. */
   enumerator(name: string, enumerator: string): number | undefined;
-  /** Id of a variable, as `lddw` takes it (BPF_PSEUDO_BTF_ID): vmlinux names those that each CPU has. */
-  variableId(name: string): number | undefined;
   /** Id of a function, as a kfunc call takes it. */
   functionId(name: string): number | undefined;
   /** Size of `struct name` or `union name` in bytes. */
@@ -206,7 +204,6 @@ function btfOf(words: Uint32Array, strings: Uint8Array, { starts, table }: Index
   return {
     structId: (name) => find(name, KIND.STRUCT),
     functionId: (name) => find(name, KIND.FUNC),
-    variableId: (name) => find(name, KIND.VAR),
     enumerator(name, enumerator) {
       const id = find(name, KIND.ENUM);
       if (id === undefined) return undefined;

@@ -18,7 +18,6 @@ describe('relocations', () => {
   const btf: Btf = {
     structId: (name) => (name === 'iphdr' ? 77 : undefined),
     functionId: (name) => (name === 'bpf_rdonly_cast' ? 88 : undefined),
-    variableId: (name) => (name === 'hrtimer_bases' ? 99 : undefined),
     enumerator: () => undefined,
     structSize: () => undefined,
     member: () => undefined,

@@ -27,7 +27,7 @@ export interface BpfProgram {
 }
 
 /** `src_reg` of the two-slot load and of a call that say what their imm is. */
-const PSEUDO = { MAP_FD: 1, MAP_VALUE: 2, KFUNC_CALL: 2, BTF_ID: 3 } as const;
+const PSEUDO = { MAP_FD: 1, MAP_VALUE: 2, KFUNC_CALL: 2 } as const;
 
 /**
  * The instructions as this kernel wants them: map descriptors and BTF ids filled in. The spec is not changed.
@@ -63,9 +63,6 @@ export function relocate(spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap>, b
         patch(relocation.slot, id, PSEUDO.KFUNC_CALL);
         break;
       }
-      case 'variable':
-        patch(relocation.slot, known(btf().variableId(relocation.name), `variable ${relocation.name}`), PSEUDO.BTF_ID);
-        break;
       case 'struct':
         patch(relocation.slot, known(btf().structId(relocation.name), `the layout of struct ${relocation.name}`));
         break;

@@ -46,7 +46,7 @@ export const ENVIRONMENT_FIELDS = {
   'clock.seconds': {
     bits: 32,
     needs: 'nothing',
-    doc: 'ktime_get_real_seconds(), read once for each packet and hook: the low 32 bits',
+    doc: 'seconds since 1970, read once for each packet and hook: the low 32 bits',
   },
   'clock.daytime': CALENDAR.daytime,
   'clock.weekday': CALENDAR.weekday,

@@ -126,8 +126,7 @@ export const HELPERS: ReadonlyMap<number, VmFunction> = new Map<number, VmFuncti
   [113, probeReadKernel],
   [118, (machine) => machine.environment.jiffies()],
   [125, nanoseconds],
-  // bpf_this_cpu_ptr: the machine is one CPU.
-  [154, (_machine, variable) => variable],
+  [35, (machine) => machine.task],
   [160, nanoseconds],
   [164, forEachElement],
   [181, loop],

@@ -95,12 +95,6 @@ function linkRelocation(
       program.imm[slot] = index;
       break;
     }
-    case 'variable': {
-      const address = machine.variables.get(relocation.name);
-      if (address === undefined) throw new Error(`${program.name}: slot ${slot}: unknown variable ${relocation.name}`);
-      setAddress(address);
-      break;
-    }
     case 'struct':
       // Any number will do: nothing in the machine looks at the ids of types.
       program.imm[slot] = 1;

@@ -33,8 +33,8 @@ export interface Machine {
   readonly helpers: ReadonlyMap<number, VmFunction>;
   /** kfuncs; a linked call has the index here in its imm. */
   readonly kfuncs: readonly { readonly name: string; readonly run: VmFunction }[];
-  /** Addresses of the kernel's variables: each CPU has its own, and the machine is one CPU. */
-  readonly variables: Map<string, bigint>;
+  /** Address of the running task's struct task_struct (bpf_get_current_task). */
+  task: bigint;
   /** Maps by the upper half of their handle's address. */
   readonly maps: Map<number, VmMap>;
   /** Bytes of the packets that skb pointers stand for, from where `skb->data` points, whatever is linear of them. */
@@ -80,7 +80,7 @@ export function createMachine(options: {
     environment: options.environment,
     helpers: options.helpers,
     kfuncs: options.kfuncs,
-    variables: new Map(),
+    task: 0n,
     maps: new Map(),
     packets: new Map(),
     unmapped: options.unmapped ?? 'fault',

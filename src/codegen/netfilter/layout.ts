@@ -97,8 +97,7 @@ export const HELPER = {
   ringbufReserve: 131,
   ringbufSubmit: 132,
   dynptrRead: 201,
-  thisCpuPtr: 154,
-  coarseClock: 160,
+  currentTask: 35,
 } as const;
 
 /** Verdicts of a netfilter program. */

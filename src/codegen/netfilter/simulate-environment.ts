@@ -7,7 +7,7 @@ import type { Family } from '../../packet/netfilter.ts';
 import type { XfrmStateView } from '../../policy/environment-view.ts';
 import type { ConntrackView, PacketView } from '../../policy/packet-view.ts';
 import { enumeratorOf, memberPlace } from './context.ts';
-import { CLOCK_VARIABLE, realtimeOffset } from './fields/clock.ts';
+import { realtimeOffset, WAY_TO_CLOCK } from './fields/clock.ts';
 import type { KernelObject, MakeObject, MapBytes } from './simulate-layout.ts';
 
 /** Byte that fills what no fact speaks of; as an address it belongs to nobody. */
@@ -152,12 +152,18 @@ export function layOutRouteExtras({ object }: Tools, route: KernelObject, view: 
 const CLOCKS = new WeakMap<Machine, Region>();
 const NANOSECONDS = 1_000_000_000n;
 
-/** Makes the variable that programs find the realtime clock's offset in. Before any program is linked. */
+/** Makes the running task and what leads from it to the realtime clock's offset. */
 export function installClock(machine: Machine, facts: KernelFacts): void {
-  const bytes = new Uint8Array(realtimeOffset({ facts }) + 8).fill(PATTERN);
-  const region = mapRegion(machine.memory, 'hrtimer_bases', bytes, { writable: false, strict: false });
-  CLOCKS.set(machine, region);
-  machine.variables.set(CLOCK_VARIABLE, region.base);
+  const map = (name: string, size: number): Region =>
+    mapRegion(machine.memory, name, new Uint8Array(size).fill(PATTERN), { writable: false, strict: false });
+  const base = map('struct hrtimer_cpu_base', realtimeOffset({ facts }) + 8);
+  CLOCKS.set(machine, base);
+  machine.task = [...WAY_TO_CLOCK].reverse().reduce((target, member) => {
+    const { offset } = memberPlace(facts, member);
+    const region = map(member, offset + 16);
+    region.view.setBigUint64(offset, target, true);
+    return region.base;
+  }, base.base);
 }
 
 /** Sets the clock on the wall to the last nanosecond of the packet's second. */

@@ -36,6 +36,12 @@ export const connbytes: MatchExtension = {
   notes: [
     'The kernel counts packets and bytes of connections only where `net.netfilter.nf_conntrack_acct` is on; a rule switches it on.',
   ],
+  normalise(options) {
+    // iptables turns an inverted range round, which says nothing where both ends are one number.
+    const use = options['connbytes'];
+    if (use?.value.kind !== 'range' || use.value.min !== use.value.max) return options;
+    return { ...options, connbytes: { ...use, invert: false } };
+  },
   lower(options, ctx) {
     const { min, max, invert } = always(options, 'connbytes', 'range');
     const mode = always(options, 'connbytes-mode', 'text').text as keyof typeof FIELD;

@@ -24,7 +24,7 @@ export const connlabel: MatchExtension = {
     if (options['set'] !== undefined) return cannot('a netfilter program cannot change the labels of a connection');
     const { value, invert } = always(options, 'label', 'integer');
     // Loading the kernel's own match makes room for labels in new connections; what it would say is read from the entry.
-    ctx.ask(matchQuestion('connlabel', 1, 4, (info) => info.u16(0, value)));
+    ctx.ask(matchQuestion('connlabel', 0, 4, (info) => info.u16(0, value)));
     const labels = value < WORD ? anyBit('ct.labels.low', 1n << value) : anyBit('ct.labels.high', 1n << (value - WORD));
     return lowered(conditions(require(invertIf(invert, labels))));
   },

@@ -44,7 +44,7 @@ export const time: MatchExtension = {
   notes: [
     'Times are in UTC unless `--kerneltz` is given; `--utc` says so without being printed.',
     'With `--kerneltz` the kernel is asked about every packet just before the rules run.',
-    'All rules that one packet meets on one hook see the same second. When the clock is set, the next packet sees it.',
+    'All rules that one packet meets on one hook see the same second. When the clock is set, the next packet sees it. A second begins up to one timer tick (1/CONFIG_HZ) earlier than for iptables, whose clock moves with the ticks.',
     'With `--contiguous` a time that begins before midnight goes on after it.',
   ],
   families: ['ipv4', 'ipv6'],

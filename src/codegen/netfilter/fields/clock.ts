@@ -1,19 +1,21 @@
 /**
- * The clock on the wall. BPF has no helper for it, but every CPU keeps what CLOCK_REALTIME is ahead of the monotonic clock
- * (hrtimer_bases), and the kernel brings that up to date on all CPUs when the clock is set. With the coarse monotonic clock it gives
- * exactly the second that ktime_get_real_seconds returns. It is read once for each packet and hook, so all rules see one time.
+ * The clock on the wall. BPF has no helper for it, but every CPU keeps how far CLOCK_REALTIME is ahead of the monotonic clock (struct
+ * hrtimer_cpu_base), and the kernel brings that up to date on all CPUs that run when the clock is set. With the monotonic clock that gives
+ * the second; ktime_get_real_seconds, which iptables asks, comes to it with the next timer tick, a few milliseconds later. The way there: the running task, its CPU's run queue, a timer of that.
+ * The time is read once for each packet and hook, so all rules see the same.
  */
 
-import { add, call, div, lddw, ldx, mod, mov, mul, rsh, st, stx, sub } from '../../../bpf/assembly.ts';
+import { add, call, div, ldx, mod, mov, mul, rsh, st, stx, sub } from '../../../bpf/assembly.ts';
+import type { EnvironmentMember } from '../../../bpf/environment-members.ts';
 import { R0, R1, R2, R3, R4, R10 } from '../../../bpf/instruction.ts';
 import { enumeratorOf, type HookContext, memberPlace } from '../context.ts';
 import { HELPER, STACK } from '../layout.ts';
+import { followPointer } from './address.ts';
 
 const NANOSECONDS = 1_000_000_000;
 const SECONDS_PER_DAY = 86_400;
 /** HRTIMER_MAX_CLOCK_BASES of struct hrtimer_cpu_base. */
 const CLOCK_BASES = 8;
-export const CLOCK_VARIABLE = 'hrtimer_bases';
 
 /** Place of the realtime clock's offset in struct hrtimer_cpu_base. */
 export function realtimeOffset(ctx: Pick<HookContext, 'facts'>): number {
@@ -22,14 +24,22 @@ export function realtimeOffset(ctx: Pick<HookContext, 'facts'>): number {
   return bases.offset + index * (bases.size / CLOCK_BASES) + memberPlace(ctx.facts, 'hrtimer_clock_base.offset').offset;
 }
 
+/** From a task to the struct hrtimer_cpu_base of its CPU. */
+export const WAY_TO_CLOCK = [
+  'task_struct.se.cfs_rq',
+  'cfs_rq.rq',
+  'rq.hrtick_timer.base',
+  'hrtimer_clock_base.cpu_base',
+] as const satisfies readonly EnvironmentMember[];
+
 /** Puts the time into its cell; the prologue does it when a rule asks. */
 export function prepareClock(ctx: HookContext): void {
+  ctx.out.emit(call.helper(HELPER.currentTask), mov.reg(R1, R0));
+  for (const member of WAY_TO_CLOCK) followPointer(ctx, memberPlace(ctx.facts, member).offset);
+  followPointer(ctx, realtimeOffset(ctx));
   ctx.out.emit(
-    lddw.variable(R1, CLOCK_VARIABLE),
-    call.helper(HELPER.thisCpuPtr),
-    ldx.dw(R1, R0, realtimeOffset(ctx)),
     stx.dw(R10, STACK.key, R1),
-    call.helper(HELPER.coarseClock),
+    call.helper(HELPER.ktime),
     ldx.dw(R1, R10, STACK.key),
     add.reg(R1, R0),
     div.imm(R1, NANOSECONDS),
