@@ -4,9 +4,16 @@ import { CLASSIFICATION_BENCHES } from './classification.ts';
 import { loadTime } from './load-time.ts';
 import { netfilterCost } from './netfilter-cost.ts';
 import { type Bench, type BenchRow, formatRows, keepsBar } from './result.ts';
+import { CONTROL_BENCHES } from './rivals/control.ts';
 import { STACK_BENCHES } from './rivals/stack.ts';
 
-const BENCHES: readonly Bench[] = [netfilterCost, loadTime, ...CLASSIFICATION_BENCHES, ...STACK_BENCHES];
+const BENCHES: readonly Bench[] = [
+  netfilterCost,
+  loadTime,
+  ...CLASSIFICATION_BENCHES,
+  ...CONTROL_BENCHES,
+  ...STACK_BENCHES,
+];
 
 /** A word names a benchmark by its whole name, by its beginning or by a word of it. */
 function means(word: string, name: string): boolean {

@@ -4,7 +4,7 @@ export interface BenchRow {
   /** Which benchmark, e.g. `netfilter hook`. */
   readonly group: string;
   readonly name: string;
-  readonly unit: 'ns' | 'ms' | 'KiB';
+  readonly unit: 'ns' | 'ms' | 'KiB' | '';
   readonly min: number;
   readonly median: number;
   /** Over the baseline of its group, if it has one: what the bar is about. */
