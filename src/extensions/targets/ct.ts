@@ -36,7 +36,11 @@ export const ct: TargetExtension = {
   name: 'CT',
   summary: 'Says how the connection of a packet is to be tracked, or that it is not.',
   families: ['ipv4', 'ipv6'],
-  effect: (options) => ({ writes: ['ct.'], conntrack: options['notrack'] === undefined }),
+  effect: (options) => ({
+    writes: ['ct.'],
+    conntrack: options['notrack'] === undefined,
+    ...(options['helper'] === undefined && options['timeout'] === undefined ? {} : { needsProtocol: true }),
+  }),
   tables: ['raw'],
   hooks: ['PREROUTING', 'OUTPUT'],
   options: OPTIONS,

@@ -29,6 +29,46 @@ const DROPS = ['INPUT', 'FORWARD', 'OUTPUT'].map(
 const SMALL = `*filter\n${CHAINS}${DROPS.join('\n')}\nCOMMIT\n`;
 /** An ipset that is there all the time and holds the forbidden port, for both families. */
 const IPSET = `create forbidden bitmap:port range 0-65535\nadd forbidden ${FORBIDDEN_PORT}\n`;
+/** Effects in front of the forbidden port, and behind it; the same in mangle. */
+const EFFECTS = `*mangle
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A PREROUTING -p udp -j MARK --set-xmark 0x7/0xff
+-A OUTPUT -p udp -j MARK --set-xmark 0x7/0xff
+-A PREROUTING -p udp -j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff
+COMMIT
+*filter
+${CHAINS}${['INPUT', 'FORWARD', 'OUTPUT']
+  .map((chain) =>
+    [
+      `-A ${chain} -p udp -j MARK --set-xmark 0x100/0x100`,
+      `-A ${chain} -p udp -m mark --mark 0x107/0x1ff -m udp --dport ${FORBIDDEN_PORT} -j DROP`,
+      `-A ${chain} -p udp -m udp --dport ${FORBIDDEN_PORT} -j REJECT`,
+      `-A ${chain} -p udp -j MARK --set-xmark 0x200/0x200`,
+    ].join('\n'),
+  )
+  .join('\n')}
+COMMIT
+`;
+/** The tables stay with the kernel: a rule asks for what one before it has changed. */
+const kernelPlaced = (set: string, ask: string): string => `*mangle
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A FORWARD -p tcp -j ${set}
+-A FORWARD -p tcp -m ${ask} 9
+COMMIT
+*filter
+${CHAINS}${DROPS.join('\n')}
+-A FORWARD -p tcp -j HMARK --hmark-tuple src --hmark-mod 2 --hmark-rnd 0x1
+-A FORWARD -p tcp -m mark --mark 0x1
+COMMIT
+`;
 /** Many rules in other tables and chains, connection tracking, REJECT, kernel tables, an ipset; the forbidden port behind a jump. */
 const LARGE = `*mangle
 :PREROUTING ACCEPT [0:0]
@@ -56,6 +96,9 @@ ${Array.from({ length: 200 }, (_, index) => `-A forbidden -p udp -m udp --dport 
 COMMIT
 `;
 
+/** Numbers of the sets in the order of their applies. */
+const TURNS = [0, 1, 2, 0, 3, 2, 2, 3, 1, 3, 0, 2, 1] as const;
+
 /** A linear congruential generator: the same instants for the same seed. */
 function randomNumbers(seed: number): () => number {
   let state = BigInt(seed);
@@ -74,15 +117,24 @@ suite('bpfilter apply, killed', DIFFERENTIAL, () => {
       const { namespace } = topology;
       let traffic: Traffic | undefined;
       let running = true;
-      const files = (name: string, text: string): readonly string[] =>
+      const files = (name: string, text: string, text6 = text): readonly string[] =>
         ['v4', 'v6'].map((suffix) => {
           const path = join(folder, `${name}.${suffix}`);
-          writeFileSync(path, text);
+          writeFileSync(path, suffix === 'v4' ? text : text6);
           return path;
         });
-      const sets = [files('small', SMALL), files('large', LARGE)];
+      // Each follows each other: programs, effects and kernel tables take turns in every order.
+      const sets = [
+        files('small', SMALL),
+        files('large', LARGE),
+        files('effects', EFFECTS),
+        files('kernel', kernelPlaced('TTL --ttl-set 9', 'ttl --ttl-eq'), kernelPlaced('HL --hl-set 9', 'hl --hl-eq')),
+      ];
       const apply = (index: number, killAfterMs?: number) =>
-        runBpfilter(['apply', '--wait', '10', '--netns', namespace, ...sets[index % 2]!], killAfterMs);
+        runBpfilter(
+          ['apply', '--wait', '10', '--netns', namespace, ...sets[TURNS[index % TURNS.length]!]!],
+          killAfterMs,
+        );
       try {
         withNamespace(namespace, () => run('ipset', ['restore'], IPSET));
         const first = await apply(0);
@@ -96,7 +148,12 @@ suite('bpfilter apply, killed', DIFFERENTIAL, () => {
           setImmediate(forever);
         };
         forever();
-        const durations = [await apply(1), await apply(0)].map((ending) => ending.milliseconds);
+        const durations = [await apply(1), await apply(2), await apply(4), await apply(0)].map(
+          ({ status, stderr, milliseconds }) => {
+            expect(status, stderr).toBe(0);
+            return milliseconds;
+          },
+        );
         const longest = Math.max(...durations) * 1.1;
         const random = randomNumbers(SEED);
         let killed = 0;
@@ -117,6 +174,8 @@ suite('bpfilter apply, killed', DIFFERENTIAL, () => {
         expect(await runBpfilter(['flush', '--netns', namespace])).toMatchObject({ status: 0 });
         expect(pinsOf(namespace)).toEqual([]);
         expect(withNamespace(namespace, () => run('nft', ['list', 'tables']))).not.toContain('bpfilter');
+        for (const save of ['iptables-legacy-save', 'ip6tables-legacy-save'])
+          expect(withNamespace(namespace, () => run(save, []))).not.toMatch(/^(-A|:BPFILTER|:\S+ DROP)/m);
       } finally {
         running = false;
         traffic?.close();
