@@ -28,6 +28,13 @@ const CROWDED = 48;
 /** Arrays of more buckets are not copied for one row. */
 const COPY_BUCKETS = 1 << 17;
 
+/** Buckets that a change of one row copies at most. */
+export function bucketsCopied(part: { readonly kind: 'tree' } | HashPart, alone: boolean): number {
+  if (part.kind === 'tree') return 0;
+  const buckets = 1 << part.hash.bits;
+  return alone && buckets > COPY_BUCKETS ? 0 : buckets;
+}
+
 export function createHashPart(
   place: number,
   hash: HashSpec,

@@ -1,151 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildClassifier, type Choice } from '../classifier.ts';
-import { PAYLOAD, regionLayout } from '../image.ts';
-import { type Rows, rowsBuilder } from '../rows.ts';
-import type { Change, Edit, LiveRule } from './change.ts';
-import type { Box } from './live-rows.ts';
-import { createLiveRun, type LiveRun } from './live-run.ts';
-import { lookupRegion } from './read.ts';
-import { payloadOffset } from './transaction.ts';
+import { buildClassifier } from '../classifier.ts';
+import { REGION } from '../image.ts';
+import type { Change, LiveRule, Outcome } from './change.ts';
+import { CASE, corners, expected, found, type Model, plan, reachable, start, write } from './testing.ts';
 
-type Bounds = readonly [lo: number, hi: number];
-
-/** The list as it should be: rules with what tells them apart. */
-interface Model {
-  rules: { id: number; rule: LiveRule }[];
-}
-
-/** The counter of the first rule that holds the key, or -1. Counters tell the rules apart. */
-function expected(model: Model, key: readonly number[]): number {
-  const found = model.rules.find(({ rule }) =>
-    rule.boxes.some((box) => box.every(([lo, hi], d) => key[d]! >= lo && key[d]! <= hi)),
-  );
-  return found === undefined ? -1 : found.rule.counter;
-}
-
-function interval(max: number): fc.Arbitrary<Bounds> {
-  const value = fc.oneof(fc.integer({ min: 0, max: Math.min(max, 12) }), fc.integer({ min: 0, max }), fc.constant(max));
-  const prefix = fc.tuple(value, fc.integer({ min: 0, max: 31 })).map(([at, bits]): Bounds => {
-    const size = 2 ** bits;
-    const lo = Math.floor(at / size) * size;
-    return [lo, Math.min(max, lo + size - 1)];
-  });
-  return fc.oneof(
-    { weight: 3, arbitrary: fc.constant<Bounds>([0, max]) },
-    { weight: 4, arbitrary: value.map((v): Bounds => [v, v]) },
-    { weight: 2, arbitrary: prefix },
-    { weight: 1, arbitrary: fc.tuple(value, value).map(([a, b]): Bounds => [Math.min(a, b), Math.max(a, b)]) },
-  );
-}
-
-const RULE = (max: readonly number[]) =>
-  fc.record({
-    boxes: fc.array(fc.tuple(...max.map(interval)), { minLength: 1, maxLength: 3 }),
-    final: fc.boolean(),
-    action: fc.nat(7),
-  });
-
-const STEP = (max: readonly number[]) =>
-  fc.record({
-    edits: fc.array(
-      fc.record({
-        kind: fc.constantFrom('insert' as const, 'insert' as const, 'remove' as const, 'replace' as const),
-        at: fc.oneof(fc.nat(), fc.constantFrom(0, 1, 2)),
-        rule: RULE(max),
-      }),
-      { minLength: 1, maxLength: 3 },
-    ),
-    release: fc.boolean(),
-  });
-
-const CASE = fc.array(fc.constantFrom(1, 5, 0xff, 0xffff, 0xffffffff), { minLength: 1, maxLength: 5 }).chain((max) =>
-  fc.record({
-    max: fc.constant(max),
-    choice: fc.constantFrom<Choice>('trees', 'hashes'),
-    rules: fc.array(RULE(max), { minLength: 1, maxLength: 60 }),
-    steps: fc.array(STEP(max), { minLength: 1, maxLength: 25 }),
-    keys: fc.array(fc.tuple(...max.map((m) => interval(m).map(([lo]) => lo))), { minLength: 1, maxLength: 10 }),
-    seed: fc.nat(),
-  }),
-);
-
-function start(max: readonly number[], rules: readonly LiveRule[], choice: Choice): { live: LiveRun; model: Model } {
-  const builder = rowsBuilder(max);
-  rules.forEach((rule, entry) => {
-    for (const box of rule.boxes) {
-      builder.add(entry, rule.final);
-      box.forEach(([lo, hi], d) => {
-        builder.narrow(d, lo, hi);
-      });
-    }
-  });
-  const rows: Rows = builder.finish();
-  const { parts } = buildClassifier(rows, choice);
-  const used = parts.reduce((sum, part) => sum + part.slots, 0);
-  const live = createLiveRun({
-    rows,
-    parts: parts.map((part, place) => ({ place, part })),
-    spare: [parts.length, parts.length + 1],
-    layout: regionLayout(rows.count + 400, used + 12_000),
-    limits: { levels: 24, leafSlots: 64 },
-    counter: (row) => rules[rows.entry[row]!]!.counter,
-    action: (row) => rules[rows.entry[row]!]!.action,
-  });
-  return { live, model: { rules: rules.map((rule, id) => ({ id, rule })) } };
-}
-
-/** The edits for rules of the model, and the model as it is behind them. */
-function plan(
-  model: Model,
-  wanted: readonly { kind: 'insert' | 'remove' | 'replace'; at: number; rule: Omit<LiveRule, 'counter'> }[],
-  next: () => number,
-): { edits: Edit[]; apply: (ids: readonly number[]) => void } {
-  const rules = [...model.rules];
-  const edits: Edit[] = [];
-  const inserted: { id: number; rule: LiveRule }[] = [];
-  for (const { kind, at, rule } of wanted) {
-    const counted: LiveRule = { ...rule, counter: next() };
-    const old = rules.filter(({ id }) => id >= 0);
-    const target = old[at % Math.max(1, old.length)];
-    if (kind === 'insert' || target === undefined) {
-      const entry = { id: -1, rule: counted };
-      inserted.push(entry);
-      // At the end, too: one place more than rules.
-      const before = at % (old.length + 1) === old.length ? undefined : old[at % (old.length + 1)];
-      edits.push({ kind: 'insert', rule: counted, ...(before && { before: before.id }) });
-      rules.splice(before === undefined ? rules.length : rules.indexOf(before), 0, entry);
-    } else if (kind === 'remove') {
-      edits.push({ kind: 'remove', id: target.id });
-      rules.splice(rules.indexOf(target), 1);
-    } else {
-      edits.push({ kind: 'replace', id: target.id, rule: counted });
-      rules[rules.indexOf(target)] = { id: target.id, rule: counted };
-    }
-  }
-  return {
-    edits,
-    apply(ids) {
-      inserted.forEach((entry, i) => {
-        entry.id = ids[i]!;
-      });
-      model.rules = rules;
-    },
-  };
-}
-
-function found(live: LiveRun, region: Uint32Array, key: readonly number[]): number {
-  const { row } = lookupRegion(region, live.layout, live.rows.plan, live.places, Uint32Array.from(key));
-  return row < 0 ? -1 : region[(payloadOffset(row) + PAYLOAD.counter) / 4]!;
-}
-
-function write(region: Uint32Array, { offset, bytes }: Change['writes'][number]): void {
-  new Uint8Array(region.buffer).set(bytes, offset);
-}
-
-/** Keys where mistakes show: the corners of boxes. */
-function corners(rules: readonly LiveRule[]): number[][] {
-  return rules.flatMap(({ boxes }) => boxes.flatMap((box: Box) => [box.map(([lo]) => lo), box.map(([, hi]) => hi)]));
+function done(outcome: Outcome): Change {
+  if (outcome.kind === 'full') throw new Error(outcome.why);
+  return outcome;
 }
 
 describe('a run that changes', () => {
@@ -165,8 +27,7 @@ describe('a run that changes', () => {
             ...corners(model.rules.slice(0, 12).map(({ rule }) => rule)),
           ];
           const old = probes.map((key) => expected(model, key));
-          const change = live.change(edits);
-          if (change.kind === 'full') throw new Error(change.why);
+          const change = done(live.change(edits));
           for (const bytes of change.writes) {
             write(region, bytes);
             expect(probes.map((key) => found(live, region, key))).toEqual(old);
@@ -177,8 +38,142 @@ describe('a run that changes', () => {
           if (step.release || live.status().pending > 10) live.release(change.number);
         }
         expect(Buffer.compare(Buffer.from(region.buffer), Buffer.from(live.region.buffer))).toBe(0);
+        live.release(Number.MAX_SAFE_INTEGER);
+        expect(live.status().freeSlots).toBe(live.layout.heapSlots - reachable(live));
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('takes trees that were built meanwhile', () => {
+    fc.assert(
+      fc.property(CASE, fc.nat(20), fc.nat(6), ({ max, choice, rules, steps, keys }, at, later) => {
+        let counter = 0;
+        const next = (): number => ++counter;
+        const { live, model } = start(
+          max,
+          rules.map((rule): LiveRule => ({ ...rule, counter: next() })),
+          choice,
+        );
+        const region = live.region.slice();
+        const bring = (change: Change): void => {
+          for (const bytes of change.writes) write(region, bytes);
+          region[change.commit.offset / 4] = change.commit.value;
+          if (change.number % 3 !== 0) live.release(change.number);
+        };
+        const check = (): void => {
+          const probes = [...keys, ...corners(model.rules.slice(0, 40).map(({ rule }) => rule))];
+          expect(probes.map((key) => found(live, region, key))).toEqual(probes.map((key) => expected(model, key)));
+        };
+        let built: ReturnType<typeof buildClassifier> | undefined;
+        steps.forEach((step, i) => {
+          if (i === at % steps.length) built = buildClassifier(live.snapshot().rows, 'trees');
+          const { edits, apply } = plan(model, step.edits, next);
+          const change = done(live.change(edits));
+          bring(change);
+          apply(change.ids);
+          if (built === undefined || i < at + later) return;
+          const outcome = live.adopt(built.parts);
+          built = undefined;
+          if (outcome.kind === 'full') expect(outcome.why).toBe('shape');
+          else bring(outcome);
+          check();
+        });
+        check();
+        live.release(Number.MAX_SAFE_INTEGER);
+        expect(live.status().freeSlots).toBe(live.layout.heapSlots - reachable(live));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('a rule that lies in very many leaves is taken away with one store', () => {
+    const max = [0xffff, 0xffff];
+    const narrow = Array.from({ length: 6000 }, (_, i): LiveRule => {
+      const [x, y] = [(i * 40503) & 0xffff, (i * 30011) & 0xffff];
+      return {
+        boxes: [
+          [
+            [x, x + (i % 3)],
+            [y, y + (i % 5)],
+          ],
+        ],
+        final: true,
+        counter: i,
+        action: 0,
+      };
+    });
+    const wide: LiveRule = {
+      boxes: [
+        [
+          [0, 0xffff],
+          [0, 0xffff],
+        ],
+      ],
+      final: true,
+      counter: 9999,
+      action: 0,
+    };
+    const { live, model } = start(max, [...narrow, wide], 'one tree');
+    const region = live.region.slice();
+    const probes = corners([...narrow.slice(0, 200), wide]);
+    const answers = (): number[] => probes.map((key) => found(live, region, key));
+    expect(answers()).toEqual(probes.map((key) => expected(model, key)));
+    const change = done(live.change([{ kind: 'remove', id: 6000 }]));
+    expect(change.writes).toEqual([]);
+    expect(change.commit.offset).toBeGreaterThan(REGION.payload);
+    region[change.commit.offset / 4] = change.commit.value;
+    const without: Model = { rules: model.rules.slice(0, -1) };
+    expect(answers()).toEqual(probes.map((key) => expected(without, key)));
+    expect(live.status().zombies).toBe(1);
+    const rebuilt = done(live.change([{ kind: 'insert', rule: wide, before: 100 }]));
+    for (const bytes of rebuilt.writes) write(region, bytes);
+    region[rebuilt.commit.offset / 4] = rebuilt.commit.value;
+    const again: Model = { rules: [...without.rules] };
+    again.rules.splice(100, 0, { id: rebuilt.ids[0]!, rule: wide });
+    expect(answers()).toEqual(probes.map((key) => expected(again, key)));
+    live.snapshot();
+    expect(live.adopt(buildClassifier(live.snapshot().rows, 'trees').parts).kind).toBe('change');
+    expect(live.status().zombies).toBe(0);
+  });
+
+  it('finds numbers between two rules again and again', () => {
+    const max = [0xffff];
+    const rule = (at: number, counter: number): LiveRule => ({
+      boxes: [[[at, at + 50]]],
+      final: true,
+      counter,
+      action: 0,
+    });
+    const { live, model } = start(max, [rule(0, 1), rule(10, 2), rule(20, 3)], 'trees');
+    const region = live.region.slice();
+    let between = model.rules[1]!.id;
+    for (let i = 0; i < 150; i++) {
+      // Now before the rule that came last, now behind it: the gap is halved each time.
+      const added = rule(i, 100 + i);
+      const index = model.rules.findIndex(({ id }) => id === between) + (i % 2);
+      const before = model.rules[index];
+      const change = done(live.change([{ kind: 'insert', rule: added, ...(before && { before: before.id }) }]));
+      for (const bytes of change.writes) write(region, bytes);
+      region[change.commit.offset / 4] = change.commit.value;
+      live.release(change.number);
+      model.rules.splice(before === undefined ? model.rules.length : index, 0, { id: change.ids[0]!, rule: added });
+      if (i % 4 === 0) between = change.ids[0]!;
+      for (const key of [0, 25, 60, i, i + 50]) expect(found(live, region, [key])).toBe(expected(model, [key]));
+    }
+  });
+
+  it('says that memory or ids are used up, and that waiting helps', () => {
+    const rule = (at: number): LiveRule => ({ boxes: [[[at, at]]], final: true, counter: at, action: 0 });
+    const { live } = start([0xffff], [rule(1), rule(2)], 'trees');
+    const reasons = new Set<string>();
+    for (let i = 0; i < 1000 && !reasons.has('rows'); i++) {
+      const outcome = live.change([{ kind: 'insert', rule: rule(i) }]);
+      if (outcome.kind === 'change') continue;
+      reasons.add(outcome.why);
+      live.release(Number.MAX_SAFE_INTEGER);
+    }
+    expect([...reasons]).toEqual(['waiting', 'rows']);
+    expect(live.change([{ kind: 'remove', id: 0 }])).toEqual({ kind: 'full', why: 'rows' });
   });
 });

@@ -4,19 +4,21 @@
  * The region is kept as a copy here; a change is a list of writes and one store. What a change has replaced is used again once
  * it is released, that is, when no reader that began before its store is left.
  */
-import { encodeRegion, NO_ORDER, PAYLOAD, type PlacedPart, REGION, type RegionLayout, TABLES } from '../image.ts';
+import { encodeRegion, type PlacedPart, REGION, type RegionLayout, TABLES } from '../image.ts';
+import type { Part } from '../part.ts';
 import type { Rows } from '../rows.ts';
 import type { Change, Edit, LiveRule, Outcome, Refusal } from './change.ts';
-import { hashInsert, hashRemove, hashTakes } from './hash-part.ts';
+import { misfit, replaceTrees, type Snapshot, takeSnapshot } from './compaction.ts';
+import { bucketsCopied } from './hash-part.ts';
 import { createHeap } from './heap.ts';
 import { createLiveRows, type LiveRows } from './live-rows.ts';
-import { type LivePart, startParts, writeTable } from './parts.ts';
+import { startParts, writeTable } from './parts.ts';
+import { createPlacement, isTree, OVERLAY_ROWS } from './placement.ts';
 import { heapOf, type Place } from './read.ts';
 import { OrderFull, RowsFull, reasonOf } from './reasons.ts';
 import { createSequence, NOBODY } from './sequence.ts';
 import { beginTransaction, payloadOffset, type Transaction } from './transaction.ts';
-import { type LiveLimits, ShapeExceeded } from './tree.ts';
-import { intersects, leavesFor, regionOf, type TreePart, treeInsert, treeRebuild, treeRemove } from './tree-part.ts';
+import type { LiveLimits } from './tree.ts';
 
 export interface LiveSource {
   readonly rows: Rows;
@@ -25,6 +27,8 @@ export interface LiveSource {
   readonly spare: readonly number[];
   readonly layout: RegionLayout;
   readonly limits: LiveLimits;
+  /** The program goes on behind a row that matches and has no order (NO_ORDER): wide rows can be taken away with one store. */
+  readonly passesOver: boolean;
   /** By row: what the payload says of it. */
   readonly counter: (row: number) => number;
   readonly action: (row: number) => number;
@@ -42,6 +46,10 @@ export interface LiveRun {
   change(edits: readonly Edit[]): Outcome;
   /** No reader is left that began before the commit of change `number`: what it and those before it replaced may be used again. */
   release(number: number): void;
+  /** The rows that lie in trees, to be built anew while the run goes on changing; kept until `adopt`. */
+  snapshot(): Snapshot;
+  /** Puts trees of the snapshot's rows (`buildParts` or `buildClassifier`, 'trees') in the place of those there are. A refusal of them changes nothing. */
+  adopt(built: readonly Part[]): Outcome;
   /** The order of a rule, as look-ups begin at it or behind it. */
   orderOf(id: number): number;
   status(): LiveStatus;
@@ -59,12 +67,6 @@ export interface LiveStatus {
   readonly compactionAdvised: boolean;
 }
 
-/** A row is put into so many leaves at most; beyond, it goes to an overlay. */
-const INSERT_LEAVES = 64;
-/** A row is taken out of so many leaves at most when there is another way. */
-const REMOVE_LEAVES = 512;
-/** Rows of an overlay at most, as long as there are others. */
-const OVERLAY_ROWS = 256;
 /** Free slots below which a change waits for those that are not released. */
 const RESERVE_SLOTS = 4096;
 /** Rules whose numbers are set apart again at once. */
@@ -100,6 +102,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
     words: heapOf(region, layout),
     rows,
     limits,
+    takenIn: new Uint32Array(layout.heapSlots),
   };
   const firstRow = new Int32Array(layout.rowCapacity).fill(-1);
   const nextRow = new Int32Array(layout.rowCapacity).fill(-1);
@@ -110,18 +113,24 @@ export function createLiveRun(source: LiveSource): LiveRun {
   }
   const partOf = new Int16Array(layout.rowCapacity).fill(-1);
   const parts = startParts(source, rows, partOf, region);
-  const hashes = parts.filter((part) => part.kind === 'hash');
-  const trees = parts.filter((part) => part.kind === 'tree' && part.members === undefined) as TreePart[];
-  const overlays = parts.filter((part) => part.kind === 'tree' && part.members !== undefined) as TreePart[];
-  const byPlace = new Map(parts.map((part) => [part.place, part]));
+  const { passesOver } = source;
+  const placement = createPlacement({ region, rows, parts, partOf, passesOver, quiet });
   const freeRules: number[] = [];
   let ruleCount = entries.length;
   let rowsTaken = initial.count;
   let pending: Pending[] = [];
   let latest = 0;
+  let transactions = 0;
   let active = 0;
   let exhausted: Refusal['why'] | undefined;
-  let zombies = 0;
+  let opened: Snapshot | undefined;
+  /** Ids that are free but for the snapshot. */
+  const held: number[] = [];
+
+  function giveRows(free: readonly number[]): void {
+    for (const row of free) rows.give(row);
+    rowsTaken -= free.length;
+  }
 
   function quiet(place: number): boolean {
     return pending.every((earlier) => earlier.place === place);
@@ -136,84 +145,14 @@ export function createLiveRun(source: LiveSource): LiveRun {
     const offset = payloadOffset(row);
     region.set([sequence.order[rule]!, what.counter, what.action, 0], offset / 4);
     transaction.wrote(offset, REGION.rowBytes);
-    const part = placeRow(transaction, row);
-    partOf[row] = part.place;
-    part.firstOrder = Math.min(part.firstOrder, rows.order[row]!);
-  }
-
-  /** Puts the row where it costs least. */
-  function placeRow(transaction: Transaction, row: number): LivePart {
-    for (const part of hashes) {
-      if (!hashTakes(part, rows, row)) continue;
-      // In the table a part's first order stands, too; one store cannot lower it.
-      const lowers = rows.order[row]! < part.firstOrder;
-      hashInsert(part, lowers ? { ...transaction, alone: false } : transaction, row, quiet(part.place));
-      return part;
-    }
-    let best: TreePart | undefined;
-    let least = INSERT_LEAVES;
-    for (const part of trees) {
-      if (part.root < 0) continue;
-      const met = leavesFor(part, transaction, row, least);
-      if (met > least || (met === least && best !== undefined)) continue;
-      best = part;
-      least = met;
-    }
-    if (best !== undefined) {
-      treeInsert(best, transaction, row);
-      best.rows++;
-      return best;
-    }
-    const overlay = overlays.find((part) => part.rows < OVERLAY_ROWS) ?? overlays.at(-1);
-    if (overlay === undefined) throw new ShapeExceeded('no place for another part');
-    overlay.members!.add(row);
-    overlay.rows++;
-    if (overlay.root >= 0 && leavesFor(overlay, transaction, row, OVERLAY_ROWS) <= OVERLAY_ROWS) {
-      treeInsert(overlay, transaction, row);
-    } else treeRebuild(overlay, transaction, Uint32Array.from(overlay.members!));
-    return overlay;
-  }
-
-  function removeRow(transaction: Transaction, row: number): void {
-    const part = byPlace.get(partOf[row]!)!;
-    rows.alive[row] = 0;
-    if (part.kind === 'hash') hashRemove(part, transaction, row, quiet(part.place));
-    else if (!removeFromTree(part, transaction, row)) return;
-    partOf[row] = -1;
-    transaction.rowsFreed.push(row);
-  }
-
-  /** False when the row stays in its leaves, without an order. */
-  function removeFromTree(part: TreePart, transaction: Transaction, row: number): boolean {
-    const box = regionOf(rows, row);
-    const hidden = rows.final[row] === 1 ? behind(part, row) : NONE;
-    if (part.members === undefined && transaction.alone && hidden.length === 0) {
-      if (leavesFor(part, transaction, row, REMOVE_LEAVES) > REMOVE_LEAVES) {
-        const offset = payloadOffset(row) + PAYLOAD.order;
-        region[offset / 4] = NO_ORDER;
-        transaction.commit = { offset, value: NO_ORDER, place: -1 };
-        zombies++;
-        return false;
-      }
-    }
-    part.rows--;
-    part.members?.delete(row);
-    treeRemove(part, transaction, row, hidden);
-    return true;
-
-    function behind(where: TreePart, final: number): Uint32Array {
-      const found: number[] = [];
-      const order = rows.order[final]!;
-      for (let other = 0; other < rows.count; other++) {
-        if (partOf[other] !== where.place || rows.order[other]! < order || rows.alive[other] === 0) continue;
-        if (intersects(rows, other, box)) found.push(other);
-      }
-      return Uint32Array.from(found);
-    }
+    placement.insert(transaction, row);
   }
 
   function removeRows(transaction: Transaction, rule: number): void {
-    for (let row = firstRow[rule]!; row >= 0; row = nextRow[row]!) removeRow(transaction, row);
+    for (let row = firstRow[rule]!; row >= 0; row = nextRow[row]!) {
+      rows.alive[row] = 0;
+      placement.remove(transaction, row);
+    }
     firstRow[rule] = -1;
   }
 
@@ -290,10 +229,11 @@ export function createLiveRun(source: LiveSource): LiveRun {
   function change(edits: readonly Edit[]): Outcome {
     if (exhausted !== undefined) return { kind: 'full', why: exhausted };
     const boxes = edits.reduce((sum, edit) => sum + (edit.kind === 'remove' ? 0 : edit.rule.boxes.length), 0);
-    const copies = hashes.reduce((sum, { hash }) => sum + (1 << hash.bits), 0);
+    const alone = isAlone(edits);
+    const copies = parts.reduce((sum, part) => sum + bucketsCopied(part, alone), 0);
     const scarce = base.heap.free < RESERVE_SLOTS + copies || rowsTaken + boxes + CROWD > layout.rowCapacity;
     if (scarce && pending.length > 0) return { kind: 'full', why: 'waiting' };
-    const transaction = beginTransaction(base, isAlone(edits));
+    const transaction = beginTransaction(base, ++transactions, alone);
     let done: ReturnType<typeof apply>;
     try {
       done = apply(transaction, edits);
@@ -301,6 +241,11 @@ export function createLiveRun(source: LiveSource): LiveRun {
       exhausted = reasonOf(error);
       return { kind: 'full', why: exhausted };
     }
+    return finish(transaction, done);
+  }
+
+  /** Numbers the change, and says what is to be written. */
+  function finish(transaction: Transaction, done: { readonly ids: number[]; readonly gone: number[] }): Change {
     latest++;
     const { commit } = transaction;
     const { freed, rowsFreed } = transaction;
@@ -331,6 +276,59 @@ export function createLiveRun(source: LiveSource): LiveRun {
     return result;
   }
 
+  /** The rows in trees, for `adopt`. */
+  function snapshot(): Snapshot {
+    opened = takeSnapshot(rows, (row) => parts.some((part) => isTree(part) && part.place === partOf[row]));
+    return opened;
+  }
+
+  function adopt(built: readonly Part[]): Outcome {
+    if (exhausted !== undefined) return { kind: 'full', why: exhausted };
+    const taken = opened;
+    if (taken === undefined) throw new RangeError('no snapshot was taken');
+    opened = undefined;
+    const transaction = beginTransaction(base, ++transactions, false);
+    const late: number[] = [];
+    const early = new Uint8Array(rows.count);
+    for (const id of taken.ids) early[id] = 1;
+    const trees = parts.filter(isTree);
+    for (let row = 0; row < rows.count; row++) {
+      if (rows.alive[row] === 1 && early[row] === 0 && trees.some(({ place }) => place === partOf[row])) late.push(row);
+    }
+    let why: Refusal['why'] | undefined = misfit(built, parts, limits);
+    const bases: number[] = [];
+    try {
+      if (why === undefined) for (const part of built) bases.push(transaction.take(part.slots));
+    } catch (error) {
+      why = reasonOf(error);
+    }
+    if (why !== undefined) {
+      bases.forEach((first, i) => {
+        base.heap.give(first, built[i]!.slots);
+      });
+      giveRows(held.splice(0));
+      return { kind: 'full', why };
+    }
+    try {
+      replaceTrees(transaction, trees, built, bases, taken, partOf);
+      transaction.rowsFreed.push(...placement.zombies);
+      placement.zombies.clear();
+      // Taken away since: the new trees know them yet. Their ids were kept from others, and each hides what it hid until its turn comes.
+      const gone = taken.ids.filter((row) => rows.alive[row] === 0);
+      for (const row of gone) rows.alive[row] = 1;
+      for (const row of gone) {
+        rows.alive[row] = 0;
+        placement.remove({ ...transaction, rowsFreed: [] }, row);
+      }
+      for (const row of late) placement.insert(transaction, row);
+      giveRows(held.splice(0));
+    } catch (error) {
+      exhausted = reasonOf(error);
+      return { kind: 'full', why: exhausted };
+    }
+    return finish(transaction, { ids: [], gone: [] });
+  }
+
   return {
     region,
     layout,
@@ -340,29 +338,30 @@ export function createLiveRun(source: LiveSource): LiveRun {
     rows,
     rules: entries.length,
     change,
+    snapshot,
+    adopt,
     release(number) {
       const over = pending.filter((earlier) => earlier.number <= number);
       pending = pending.filter((earlier) => earlier.number > number);
       for (const { freed, rowsFreed, rulesFreed } of over) {
         for (let i = 0; i < freed.length; i += 2) base.heap.give(freed[i]!, freed[i + 1]!);
-        for (const row of rowsFreed) rows.give(row);
-        rowsTaken -= rowsFreed.length;
+        if (opened === undefined) giveRows(rowsFreed);
+        else held.push(...rowsFreed);
         freeRules.push(...rulesFreed);
       }
     },
     orderOf: (id) => sequence.order[id]!,
     status() {
+      const overlays = parts.filter(isTree).filter(({ members }) => members !== undefined);
       const overlayRows = overlays.reduce((sum, part) => sum + part.rows, 0);
       return {
         freeSlots: base.heap.free,
         fragmentation: base.heap.fragmentation(),
         overlayRows,
-        zombies,
+        zombies: placement.zombies.size,
         pending: pending.length,
-        compactionAdvised: overlayRows > OVERLAY_ROWS / 2 || zombies > CROWD,
+        compactionAdvised: overlayRows > OVERLAY_ROWS / 2 || placement.zombies.size > CROWD,
       };
     },
   };
 }
-
-const NONE = new Uint32Array(0);

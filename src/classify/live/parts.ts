@@ -18,7 +18,7 @@ export function startParts(
     const first = region[REGION.descriptors / 4 + 2 * place]!;
     const firstOrder = region[REGION.firstOrders / 4 + place]!;
     if (part.hash !== undefined) return createHashPart(place, part.hash, first, rows, part.list, firstOrder);
-    return { kind: 'tree', place, root: first, rows: part.list.length, firstOrder };
+    return { kind: 'tree', place, root: first, rows: part.list.length, firstOrder, members: undefined };
   });
   const spare = source.spare.map(
     (place): TreePart => ({ kind: 'tree', place, root: -1, rows: 0, firstOrder: NO_ORDER, members: new Set() }),

@@ -10,6 +10,8 @@ export const NOBODY = 0xffffffff;
 const END = 0xfffffffe;
 /** How far a rule is put from the one before which, or behind which, rules are put again and again. */
 const NEAR = 64;
+/** How far the first and the last rule are put from the others. */
+const AT_ENDS = 1 << 12;
 
 export interface Sequence {
   /** The number of each rule. */
@@ -56,8 +58,8 @@ export function createSequence(count: number, capacity: number): Sequence {
     const gap = high - low;
     if (gap < 2) return -1;
     const half = Math.floor(gap / 2);
-    if (left === NOBODY) return high - Math.min(half, step);
-    if (right === NOBODY) return low + Math.min(half, step);
+    if (left === NOBODY) return high - Math.min(half, AT_ENDS);
+    if (right === NOBODY) return low + Math.min(half, AT_ENDS);
     if (right === latest) return high - Math.min(half, NEAR);
     if (left === latest) return low + Math.min(half, NEAR);
     return low + half;

@@ -28,10 +28,13 @@ export interface TransactionBase {
   readonly words: Uint32Array;
   readonly rows: LiveRows;
   readonly limits: LiveLimits;
+  /** By slot: the transaction that took it. */
+  readonly takenIn: Uint32Array;
 }
 
-export function beginTransaction(base: TransactionBase, alone: boolean): Transaction {
-  const { heap, heapOffset, region } = base;
+/** `number`: never the same twice. */
+export function beginTransaction(base: TransactionBase, number: number, alone: boolean): Transaction {
+  const { heap, heapOffset, region, takenIn } = base;
   const ranges: [offset: number, bytes: number][] = [];
   const freed: number[] = [];
   return {
@@ -44,10 +47,13 @@ export function beginTransaction(base: TransactionBase, alone: boolean): Transac
     take(count) {
       const first = heap.take(count);
       if (count > 0) ranges.push([heapOffset + first * SLOT_BYTES, count * SLOT_BYTES]);
+      takenIn.fill(number, first, first + count);
       return first;
     },
     give(first, count) {
-      if (count > 0) freed.push(first, count);
+      // Nobody has seen what is of this change.
+      if (takenIn[first] === number) heap.give(first, count);
+      else if (count > 0) freed.push(first, count);
     },
     wrote(offset, bytes) {
       ranges.push([offset, bytes]);

@@ -14,7 +14,7 @@ export interface TreePart {
   /** No row has a smaller order. */
   firstOrder: number;
   /** The rows of a part that takes what fits nowhere else. */
-  readonly members?: Set<number>;
+  members: Set<number> | undefined;
 }
 
 /** The box of a row as a region. */
