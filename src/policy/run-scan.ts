@@ -1,5 +1,6 @@
 import type { PacketView } from './packet-view.ts';
 import type { Scan, ScanOutcome } from './scan.ts';
+import { scanClassic } from './scan-classic.ts';
 import { scanDccpOption } from './scan-dccp-option.ts';
 import { scanExtensionHeader } from './scan-extension.ts';
 import { scanHeaderSet } from './scan-header-set.ts';
@@ -15,6 +16,8 @@ export function runScan(scan: Scan, packet: PacketView): ScanOutcome {
       return scanExtensionHeader(scan, packet.bytes);
     case 'headerSet':
       return scanHeaderSet(scan, packet.bytes);
+    case 'classic':
+      return scanClassic(scan, packet.bytes);
     case 'text':
       return scanText(scan, packet);
     case 'u32':

@@ -3,6 +3,7 @@
 import type { Family } from '../../src/packet/netfilter.ts';
 import type { Expr, PolicyRule } from '../../src/policy/ir.ts';
 import type { Scan } from '../../src/policy/scan.ts';
+import { classicPackets } from './classic-packets.ts';
 import { extensionPackets, headerSetPackets } from './extension-packets.ts';
 import { headerScanPackets } from './header-packets.ts';
 import { textPackets } from './text-packets.ts';
@@ -33,6 +34,8 @@ function packetsOf(family: Family, scan: Scan): readonly Uint8Array[] {
       return extensionPackets(scan);
     case 'headerSet':
       return headerSetPackets();
+    case 'classic':
+      return classicPackets(family, scan);
     case 'text':
       return textPackets(family, scan);
     case 'u32':

@@ -121,6 +121,22 @@ const BOTH: Readonly<Record<string, readonly string[]>> = {
     '-m string --string abcd --algo kmp --from 97 --to 100',
     `-m string --string ${'0123456789abcdef'.repeat(8)} --algo kmp`,
   ],
+  'bpf, classic': [
+    // ip proto 6 (IPv4), next header 6 (IPv6), return a
+    '-m bpf --bytecode "4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0"',
+    '-m bpf --bytecode "4,48 0 0 6,21 1 0 6,6 0 0 1,6 0 0 0"',
+    // Behind the IP header by its length: port 53 or 80
+    '-m bpf --bytecode "7,177 0 0 0,72 0 0 2,21 2 0 53,21 1 0 80,6 0 0 0,6 0 0 65535,6 0 0 0"',
+    // Words, halves, memory, all arithmetic
+    '-m bpf --bytecode "14,32 0 0 12,2 0 0 3,40 0 0 40,3 0 0 0,7 0 0 0,96 0 0 3,12 0 0 0,20 0 0 7,36 0 0 3,52 0 0 5,84 0 0 255,37 0 1 77,6 0 0 9,22 0 0 0"',
+    '-m bpf --bytecode "9,128 0 0 0,7 0 0 0,48 0 0 1,44 0 0 0,164 0 0 85,100 0 0 3,116 0 0 1,132 0 0 0,22 0 0 0"',
+    // Division by x, which may be 0; tests of bits
+    '-m bpf --bytecode "7,48 0 0 41,7 0 0 0,48 0 0 7,60 0 0 0,69 0 1 1,6 0 0 1,6 0 0 0"',
+    '-m bpf --bytecode "6,128 0 0 0,53 0 2 60,37 1 0 100,6 0 0 1,5 0 0 0,6 0 0 0"',
+    '-m bpf --bytecode "4,1 0 0 8,80 0 0 -9,6 0 0 1,6 0 0 0"',
+    '-m bpf --bytecode "2,48 0 0 79,6 0 0 1"',
+    '-m bpf --bytecode "1,6 0 0 1"',
+  ],
 };
 
 export const SCAN_RULES: Readonly<Record<Family, Readonly<Record<string, readonly string[]>>>> = {

@@ -1,6 +1,8 @@
+import { require } from '../../policy/expr.ts';
+import { type ClassicScan, runsOnBytes } from '../../policy/scan-classic.ts';
 import { asking } from '../asking.ts';
 import type { MatchExtension } from '../contract.ts';
-import { always, cannot, given, requireOneOf } from '../options.ts';
+import { always, cannot, given, lowered, requireOneOf } from '../options.ts';
 import { classicBpf, classicInstructions } from '../values/classic-bpf.ts';
 import { name } from '../values/name.ts';
 
@@ -10,7 +12,8 @@ export const bpf: MatchExtension = {
   name: 'bpf',
   summary: 'A BPF program: classic, written out, or one that is pinned in the BPF file system.',
   notes: [
-    'The kernel runs the program on every packet just before the rules. A pinned program with maps keeps its table with the kernel.',
+    'A pinned program, or a classic one that asks for more than bytes of the packet, is run by the kernel on every packet just before the rules.',
+    'A pinned program with maps keeps its table with the kernel.',
   ],
   families: ['ipv4', 'ipv6'],
   options: [
@@ -24,7 +27,9 @@ export const bpf: MatchExtension = {
       const instructions = classicInstructions(always(options, 'bytecode', 'bytes')).map(
         ({ code, jt, jf, k }) => [code, jt, jf, k] as const,
       );
-      return asking(ctx, { kind: 'classic', instructions });
+      if (!runsOnBytes(instructions)) return asking(ctx, { kind: 'classic', instructions });
+      const scan: ClassicScan = { kind: 'classic', program: instructions };
+      return lowered([require(Object.freeze({ kind: 'scan', scan, outcome: 'yes' }))]);
     }
     if (ctx.objects?.programs.get(pinned.text)?.maps === true)
       return cannot(`the program ${pinned.text} has maps, and it would run for packets that have not reached the rule`);

@@ -3,18 +3,23 @@
 import { ldx, mov } from '../../../bpf/assembly.ts';
 import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
 import { readsTransport, type Scan } from '../../../policy/scan.ts';
+import type { DccpOptionScan } from '../../../policy/scan-dccp-option.ts';
+import type { SctpChunksScan } from '../../../policy/scan-sctp-chunks.ts';
+import type { TcpMssScan } from '../../../policy/scan-tcp-mss.ts';
+import type { U32Scan } from '../../../policy/scan-u32.ts';
 import { jumpIfCompares, type Target } from '../branch.ts';
 import { callFunction, type HookContext, loadSkb } from '../context.ts';
 import { STACK } from '../layout.ts';
-import { emitDccpOptionScan } from './dccp-option.ts';
+import { classicFrame, emitClassicScan } from './classic.ts';
+import { callDccpOption } from './dccp-option.ts';
 import { emitExtensionScan } from './extension.ts';
 import { emitFindHeader } from './find-header.ts';
 import { emitHeaderSetScan } from './header-set.ts';
 import { ANSWER } from './reading.ts';
-import { emitSctpChunksScan } from './sctp-chunks.ts';
-import { emitTcpMssScan } from './tcp-mss.ts';
+import { callSctpChunks } from './sctp-chunks.ts';
+import { jumpIfTcpMss } from './tcp-mss.ts';
 import { emitTextScan, TEXT_FRAME } from './text.ts';
-import { emitU32Scan } from './u32.ts';
+import { jumpIfU32 } from './u32.ts';
 
 /** Jumps to `target` if (the scan's outcome is `outcome`) equals `sense`. */
 export function jumpIfScan(
@@ -33,21 +38,44 @@ export function jumpIfScan(
     ctx.used.add('transportOffset');
     out.emit(ldx.w(R2, R10, STACK.transportOffset));
   }
+  switch (scan.kind) {
+    case 'u32':
+      jumpIfU32(ctx, scan, sense, target);
+      return;
+    case 'tcpMss':
+      jumpIfTcpMss(ctx, scan, sense, target);
+      return;
+    case 'dccpOption':
+      callDccpOption(ctx, scan);
+      break;
+    case 'sctpChunks':
+      callSctpChunks(ctx, scan);
+      break;
+    default:
+      callScan(ctx, scan);
+  }
+  jumpIfCompares(ctx, R0, sense ? 'eq' : 'ne', BigInt(ANSWER[outcome]), 32, target);
+}
+
+type OwnFunction = Exclude<Scan, U32Scan | TcpMssScan | DccpOptionScan | SctpChunksScan>;
+
+function callScan(ctx: HookContext, scan: OwnFunction): void {
+  const { out } = ctx;
   // Equal scans have equal text, and so one function.
   const name = `scan ${JSON.stringify(scan)}`;
   out.emit(
     loadSkb(ctx, R1),
     callFunction(ctx, name, (within) => emitScan(within, scan)),
   );
-  jumpIfCompares(ctx, R0, sense ? 'eq' : 'ne', BigInt(ANSWER[outcome]), 32, target);
 }
 
 /** Return slots that a hook program gives up for the frame of this scan's function: beside all of them there are 64 bytes. */
 export function slotsForScan(scan: Scan): number {
-  return scan.kind === 'text' ? Math.ceil((TEXT_FRAME - 64) / 8) : 0;
+  const bytes = scan.kind === 'text' ? TEXT_FRAME : scan.kind === 'classic' ? classicFrame(scan) : 64;
+  return Math.max(0, Math.ceil(bytes / 16) * 2 - 8);
 }
 
-function emitScan(ctx: HookContext, scan: Scan): void {
+function emitScan(ctx: HookContext, scan: OwnFunction): void {
   switch (scan.kind) {
     case 'extensionHeader':
       emitExtensionScan(ctx, scan);
@@ -55,20 +83,11 @@ function emitScan(ctx: HookContext, scan: Scan): void {
     case 'headerSet':
       emitHeaderSetScan(ctx, scan);
       return;
+    case 'classic':
+      emitClassicScan(ctx, scan);
+      return;
     case 'text':
       emitTextScan(ctx, scan);
-      return;
-    case 'u32':
-      emitU32Scan(ctx, scan);
-      return;
-    case 'tcpMss':
-      emitTcpMssScan(ctx, scan);
-      return;
-    case 'dccpOption':
-      emitDccpOptionScan(ctx, scan);
-      return;
-    case 'sctpChunks':
-      emitSctpChunksScan(ctx, scan);
       return;
   }
 }
