@@ -67,7 +67,8 @@ export function emitRun(ctx: BodyContext, run: RunSegment, frame: LookupFrame, h
     add.reg(R2, R5),
     ldx.w(R1, R2, PAYLOAD.counter),
     ldx.w(R3, R2, PAYLOAD.action),
-    // Never true; the verifier wants to know.
+    // Changes nothing; the verifier wants to know, of atomic additions too.
+    and.imm(R1, ~(COUNTER_BYTES - 1)),
     jgt.imm(R1, ctx.counterStride - COUNTER_BYTES, host.tails.hotdrop),
   );
   const special = shape.actions.slice(ACTIONS.drop + 1);
