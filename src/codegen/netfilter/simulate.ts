@@ -15,10 +15,10 @@ import { drainRing } from '../../bpf/vm/ringbuf.ts';
 import { REJECT_WITH, type RejectWith } from '../../policy/ir.ts';
 import { type PacketView, packetView } from '../../policy/packet-view.ts';
 import { type CompiledGeneration, type CompiledHook, MAP_NAMES } from '../compiled.ts';
-import { ASKED_MAP } from './asked.ts';
-import { installClock, setClock } from './simulate-environment.ts';
+import { askedEntry } from './asked.ts';
 import { decodeList, type EffectList } from './effect-list.ts';
 import { EFFECT_MAPS } from './effects.ts';
+import { installClock, setClock } from './simulate-environment.ts';
 import { layOutPacket, type SimulatedPacket } from './simulate-layout.ts';
 
 export type { SimulatedPacket } from './simulate-layout.ts';
@@ -134,10 +134,7 @@ export function runHook(
 function enterAnswers({ maps }: SimulatedMaps, skb: bigint, answers: bigint): void {
   const key = new Uint8Array(8);
   new DataView(key.buffer).setBigUint64(0, skb, true);
-  const value = new Uint8Array(ASKED_MAP.valueSize);
-  const view = new DataView(value.buffer);
-  for (let at = 0; at < value.length; at += 8) view.setBigUint64(at, BigInt.asUintN(64, answers >> BigInt(at * 8)), true);
-  updateElement(maps.get(MAP_NAMES.asked)!, key, value, 0n);
+  updateElement(maps.get(MAP_NAMES.asked)!, key, askedEntry(answers), 0n);
 }
 
 /** What the bridge does: looks the packet up in `pending` and takes it out. */
