@@ -47,8 +47,6 @@ function counted(seen: Observation, family: Family, words: string): boolean {
 }
 
 const ip = (namespace: string, ...words: string[]): string => run('ip', ['-n', namespace, ...words]);
-const sysctl = (namespace: string, ...words: string[]): string =>
-  withNamespace(namespace, () => run('sysctl', ['-qw', ...words]));
 
 function eachChain(matches: readonly string[], chains = ['INPUT', 'FORWARD', 'OUTPUT']): readonly string[] {
   return chains.flatMap((chain) => matches.map((match) => `-A ${chain} ${match}`));
@@ -281,11 +279,18 @@ suite('connections', DIFFERENTIAL, () => {
       [false, udp({ source: 3457, destination: 4000, data: new Uint8Array(16) })],
       [true, udp({ source: 4001, destination: 53, data: new Uint8Array(4) })],
     ];
-    const raw = '*raw\n-A PREROUTING -p udp -m udp --dport 69 -j CT --helper tftp\nCOMMIT\n';
     const phases = [conversation(family, FORWARD, talk), conversation(family, INPUT, talk)];
-    const seen = compareFilter({ [family]: rules }, phases, () => undefined, raw);
+    const seen = compareFilter({ [family]: rules }, phases, (namespace) => {
+      const assign = 'udp dport 69 ct helper set "t"';
+      const table = `table ${family === 'ipv4' ? 'ip' : 'ip6'} bf_helper {
+        ct helper t { type "tftp" protocol udp; }
+        chain in { type filter hook prerouting priority -150; ${assign}; }
+        chain out { type filter hook output priority -150; ${assign}; }
+      }`;
+      withNamespace(namespace, () => run('nft', ['-f', '-'], table));
+    });
     expect(counted(seen, family, '-A FORWARD -m helper --helper tftp-69')).toBe(true);
-    expect(counted(seen, family, '-A FORWARD -m helper --helper tft')).toBe(false);
+    expect(counted(seen, family, '-A FORWARD -m helper --helper ftp')).toBe(false);
   });
 
   it.each(FAMILIES)('%s: every criterion of conntrack', (family) => {
@@ -322,80 +327,5 @@ suite('connections', DIFFERENTIAL, () => {
     ];
     const phases = [conversation(family, FORWARD, talk), conversation(family, INPUT, talk)];
     compareFilter({ [family]: eachChain(matches.map((words) => `-m conntrack ${words}`)) }, phases);
-  });
-});
-
-suite('bridges', DIFFERENTIAL, () => {
-  it.each(FAMILIES)('%s: the ports that a packet comes by and leaves by', (family) => {
-    const into = [
-      '--physdev-in eth0',
-      '! --physdev-in eth0',
-      '--physdev-in eth+',
-      '--physdev-in eth1 --physdev-is-bridged',
-      '--physdev-is-in',
-      '! --physdev-is-in',
-      '--physdev-is-bridged',
-      '! --physdev-is-bridged',
-      '--physdev-in eth',
-      '! --physdev-in e+',
-    ];
-    const out = [
-      '--physdev-out eth1',
-      '! --physdev-out eth1',
-      '--physdev-is-out',
-      '! --physdev-is-out',
-      '--physdev-in eth0 --physdev-out eth1',
-      '! --physdev-in eth1 --physdev-out e+ --physdev-is-bridged',
-      '! --physdev-out eth0 --physdev-is-bridged',
-    ];
-    const rules = [
-      ...eachChain(into.map((words) => `-m physdev ${words}`)),
-      ...eachChain(
-        out.map((words) => `-m physdev ${words}`),
-        ['INPUT', 'FORWARD'],
-      ),
-    ];
-    const [client, server] = family === 'ipv4' ? ['10.1.0.1', '10.2.0.1'] : ['fd01::1', 'fd02::1'];
-    const stranger = Uint8Array.of(2, 0x11, 0x22, 0x33, 0x44, 0x55);
-    const own = family === 'ipv4' ? '10.200.0.1' : 'fdbf:0::1';
-    const payload = udp({ source: 4000, destination: 2000, data: new Uint8Array(9) });
-    const stimuli: readonly Stimulus[] = [
-      frame(0, packetOf(family, client!, server!, payload), stranger),
-      frame(1, packetOf(family, server!, client!, payload), stranger),
-      frame(0, packetOf(family, client!, own, payload)),
-      frame(1, packetOf(family, server!, own, payload)),
-      frame(0, packetOf(family, client!, server!, payload)),
-      { kind: 'local', family, packet: packetOf(family, own, client!, payload) },
-    ];
-    const seen = compareFilter(
-      { [family]: rules },
-      [
-        { path: INPUT, stimuli },
-        { path: FORWARD, stimuli },
-      ],
-      (namespace) => {
-        ip(namespace, 'link', 'add', 'br0', 'type', 'bridge');
-        ip(
-          namespace,
-          'link',
-          'set',
-          'br0',
-          'address',
-          '02:bf:00:00:00:00',
-          'arp',
-          'off',
-          'multicast',
-          'off',
-          'addrgenmode',
-          'none',
-        );
-        ip(namespace, 'link', 'set', 'br0', 'type', 'bridge', 'mcast_snooping', '0');
-        for (const device of DEVICES) ip(namespace, 'link', 'set', device, 'master', 'br0');
-        ip(namespace, 'link', 'set', 'br0', 'up');
-        sysctl(namespace, 'net.bridge.bridge-nf-call-iptables=1', 'net.bridge.bridge-nf-call-ip6tables=1');
-      },
-    );
-    expect(counted(seen, family, '-A FORWARD -m physdev --physdev-in eth0 --physdev-out eth1')).toBe(true);
-    expect(counted(seen, family, '-A INPUT -m physdev --physdev-in eth0')).toBe(true);
   });
 });
