@@ -7,7 +7,7 @@ import { add, and, lddw, ldx, lsh, mov, stx } from '../src/bpf/assembly.ts';
 import { buildProgram } from '../src/bpf/builder.ts';
 import type { Code } from '../src/bpf/code.ts';
 import type { KernelFacts } from '../src/bpf/facts.ts';
-import { decodeInstructions, encodeInstructions, R0, R1, R2, R9, R10 } from '../src/bpf/instruction.ts';
+import { decodeInstructions, encodeInstructions, R0, R1, R2, R6, R9, R10 } from '../src/bpf/instruction.ts';
 import { CLASS, MODE, SIZE } from '../src/bpf/opcodes.ts';
 import type { MapSpec, ProgramSpec } from '../src/bpf/program.ts';
 
@@ -54,9 +54,15 @@ const LOAD_U64 = CLASS.LDX | MODE.MEM | SIZE.DW;
 /** The program with the prologue in front, reading headers from the table. Throws when it never takes the packet's address. */
 export function withTrace(program: ProgramSpec, facts: KernelFacts): ProgramSpec {
   const offset = facts.members['sk_buff.data']!.offset;
+  const skb = facts.members['bpf_nf_ctx.skb']!.offset;
   let found = 0;
+  // The register that the instruction before has loaded with the packet.
+  let packet = -1;
   const body = decodeInstructions(program.insns).map((insn) => {
-    if (insn.opcode !== LOAD_U64 || insn.offset !== offset) return insn;
+    const from = packet;
+    const loadsU64 = insn.opcode === LOAD_U64;
+    packet = loadsU64 && insn.src === R6 && insn.offset === skb ? insn.dst : -1;
+    if (!loadsU64 || insn.src !== from || insn.offset !== offset) return insn;
     found++;
     return { ...insn, src: R10, offset: SLOT };
   });

@@ -1,20 +1,30 @@
 /** One copy of the rules: all chains of a hook with their calls and returns (see chain-plan.ts). */
 
-import { at, ja, ldx, mov, st, stx } from '../../bpf/assembly.ts';
-import type { Label } from '../../bpf/code.ts';
-import { R1, R5, R8, R10 } from '../../bpf/instruction.ts';
+import { at, ja, mov, st } from '../../bpf/assembly.ts';
+import { R1, R8, R10 } from '../../bpf/instruction.ts';
 import { isBranch } from '../../bpf/prune.ts';
-import type { Action, PolicyRule } from '../../policy/ir.ts';
-import { dispatch, emitLoopHead, emitLoopStart, type Resume } from './chain-loop.ts';
-import type { ChainPlan, ResumePoint } from './chain-plan.ts';
+import type { PolicyRule } from '../../policy/ir.ts';
+import { emitChainRun } from './body-run.ts';
+import {
+  type Body,
+  type BodyLimits,
+  emitCut,
+  emitReturn,
+  handOnReturn,
+  newResume,
+  placeResume,
+  placesOf,
+  resumeFrom,
+  storeReturn,
+} from './body-state.ts';
+import { emitLoopHead, emitLoopStart } from './chain-loop.ts';
+import type { ChainPlan } from './chain-plan.ts';
 import type { BodyContext } from './context.ts';
-import { type Addition, additionFor, count, counterOffset } from './counters.ts';
+import { additionFor, count, counterOffset } from './counters.ts';
 import { emitConsequences, emitEffect, emitMarkChange, storeEffect } from './effects.ts';
-import { STACK, slotOffset } from './layout.ts';
+import { STACK } from './layout.ts';
 import { emitLog, storeLogRecord } from './log.ts';
 import { frameLeftovers, type LookupFrame } from './lookup/frame.ts';
-import type { RunSegment } from './lookup/plan.ts';
-import { countRow, emitRun, goOnBehind } from './lookup/run.ts';
 import { rejectValue } from './pending.ts';
 import { emitRule, leavesProgram } from './rule.ts';
 import { HIDDEN_BRANCHES } from './stateful.ts';
@@ -25,47 +35,10 @@ import type { Tails } from './tails.ts';
  * all paths look the same, and what waits is looked at. In exact mode nothing can be done about them.
  */
 const MAX_WAITING_EXACT = 7000;
-/** Branches of a look-up that wait at a time, about: what lies behind it is the same for all of them. */
-const WALK_BRANCHES = 200;
 /** Branches inside the log block. */
 const LOG_BRANCHES = 16;
 /** The same inside the block of effects. */
 const EFFECT_BRANCHES = 5;
-
-/** How long a program may get, and how many branches may wait in loop mode before the walk goes through the loop head. */
-export interface BodyLimits {
-  readonly instructions: number;
-  readonly waiting: number;
-}
-
-interface Body {
-  readonly ctx: BodyContext;
-  readonly plan: ChainPlan;
-  readonly tails: Tails;
-  readonly loopHead: Label;
-  readonly logBlock: Label;
-  readonly effectBlock: Label;
-  readonly chainLabels: ReadonlyMap<number, Label>;
-  readonly endLabels: ReadonlyMap<number, Label>;
-  /** Labels of the plan's resume points, by number. */
-  readonly resumeLabels: ReadonlyMap<number, Label>;
-  /** Chains with one call site are emitted there; the others at the end. */
-  readonly callSites: ReadonlyMap<number, number>;
-  readonly emitted: Set<number>;
-  /** Resume points that turned up on the way: cuts and LOG rules. */
-  readonly cuts: Resume[];
-  readonly logs: Resume[];
-  readonly effects: Resume[];
-  /** Branches that wait for the verifier at this point of the walk since it last went through the loop head. */
-  waiting: number;
-  /** The most of them with which a chain is entered. */
-  readonly entries: Map<number, number>;
-  /** All branches together, for exact mode. */
-  total: number;
-  readonly limits: BodyLimits;
-  /** Stack of look-ups; absent when no chain has any. */
-  readonly frame: LookupFrame | undefined;
-}
 
 /**
  * Emits a copy of the rules. False when the program would have too many instructions, or the plan's exact mode leaves more
@@ -146,8 +119,12 @@ function emitChain(body: Body, chain: number): void {
   const { rules } = ctx.policy.chains[chain]!;
   const segments = body.frame === undefined ? undefined : ctx.runs.get(chain);
   for (const segment of segments ?? [{ kind: 'linear' as const, from: 0, to: rules.length }]) {
-    if (segment.kind === 'run') emitChainRun(body, chain, segment, body.frame!);
-    else for (let index = segment.from; index < segment.to; index++) emitChainRule(body, chain, index, rules[index]!);
+    if (segment.kind === 'run') {
+      emitChainRun(body, chain, segment, body.frame!, {
+        rule: (index, rule) => emitOneRule(body, chain, index, rule),
+        enter: (callee) => enterChain(body, callee),
+      });
+    } else for (let index = segment.from; index < segment.to; index++) emitChainRule(body, chain, index, rules[index]!);
   }
   out.emit(at(body.endLabels.get(chain)!));
   emitReturn(body, chain);
@@ -175,80 +152,6 @@ function emitOneRule(body: Body, chain: number, index: number, rule: PolicyRule)
   // What a match did may have gone through the loop head; packets that do not match have not.
   body.waiting = Math.max(body.waiting, before + own);
   body.total += own * plan.chains.get(chain)!.contexts;
-}
-
-/** The place where a chain that the rule has called comes back to. */
-function placeResume(body: Body, chain: number, index: number): void {
-  const point = body.plan.after(chain, index);
-  const label = point === undefined ? undefined : body.resumeLabels.get(point.number);
-  if (label !== undefined) body.ctx.out.emit(at(label));
-}
-
-/** The rules of a run: one look-up, and again behind each row that lets the packet go on. */
-function emitChainRun(body: Body, chain: number, run: RunSegment, frame: LookupFrame): void {
-  const { ctx } = body;
-  const { out } = ctx;
-  const { rules } = ctx.policy.chains[chain]!;
-  const addition = additionFor(ctx, chain);
-  const start = out.code.length;
-  const before = body.waiting;
-  const again = run.goesOn ? newCut(body, 'look') : undefined;
-  if (again !== undefined) out.emit(st.w(R10, frame.from, 1), at(again.label));
-  const lookOn = (row?: number): void => {
-    goOnBehind(ctx, run, frame, row);
-    goThroughHead(body, again!);
-  };
-  emitRun(ctx, run, frame, {
-    tails: body.tails,
-    addition,
-    loop: body.plan.mode === 'loop',
-    act(item) {
-      body.waiting = before + WALK_BRANCHES;
-      if (item.kind === 'entry') {
-        const index = run.from + item.entry;
-        emitOneRule(body, chain, index, { ...rules[index]!, conditions: item.conditions });
-        placeResume(body, chain, index);
-        lookOn(item.row);
-        return;
-      }
-      if (item.kind === 'act') emitRowAction(body, chain, item.action, addition, lookOn);
-    },
-  });
-  // A rule that can match nothing has no row, but the plan has a place to come back to behind it.
-  const emitted = new Set(run.table.shape.actions.map((item) => (item.kind === 'entry' ? run.from + item.entry : -1)));
-  for (let index = run.from; index < run.to; index++) {
-    if (rules[index]!.action.kind === 'jump' && !emitted.has(index)) placeResume(body, chain, index);
-  }
-  let branches = 0;
-  for (let at = start; at < out.code.length; at++) if (isBranch(out.code[at]!)) branches++;
-  body.waiting = before + Math.min(branches, WALK_BRANCHES);
-  body.total += branches * body.plan.chains.get(chain)!.contexts;
-}
-
-/** Actions that rows share; the byte offset of the counter is in r5. */
-function emitRowAction(body: Body, chain: number, action: Action, addition: Addition, lookOn: () => void): void {
-  const { ctx, tails } = body;
-  const { out } = ctx;
-  switch (action.kind) {
-    case 'reject':
-      out.emit(mov.reg(R1, R5), mov.imm(R8, rejectValue(ctx.family, action.with)), ja(tails.reject[addition]));
-      return;
-    case 'return':
-      countRow(ctx, addition);
-      out.emit(ja(body.endLabels.get(chain)!));
-      return;
-    case 'goto':
-      countRow(ctx, addition);
-      handOnReturn(body, chain, action.chain);
-      enterChain(body, action.chain);
-      return;
-    case 'continue':
-      countRow(ctx, addition);
-      lookOn();
-      return;
-    default:
-      throw new Error(`${action.kind} is not shared by rows`);
-  }
 }
 
 /** Branches of the rule whose tests begin at `start` that stay waiting: all but, before a verdict, the last. */
@@ -317,52 +220,6 @@ function enterChain(body: Body, chain: number): void {
   body.ctx.out.emit(ja(body.chainLabels.get(chain)!));
 }
 
-/** Tells a chain where to return to, if it needs telling. */
-function storeReturn(body: Body, callee: number, point: ResumePoint): void {
-  const slot = body.plan.chains.get(callee)!.slot;
-  if (slot === undefined) return;
-  const { exact, cell } = slotOffset(slot);
-  if (body.plan.mode === 'exact') body.ctx.out.emit(st.dw(R10, exact, point.number));
-  else body.ctx.out.emit(st.w(R10, cell, point.number));
-}
-
-/** `-g`: the chain returns to where this one would have. */
-function handOnReturn(body: Body, chain: number, callee: number): void {
-  const own = body.plan.chains.get(chain)!;
-  const slot = body.plan.chains.get(callee)!.slot;
-  if (slot === undefined) return;
-  if (own.slot === undefined) {
-    storeReturn(body, callee, own.returns[0]!);
-    return;
-  }
-  const [from, to] = [slotOffset(own.slot), slotOffset(slot)];
-  if (body.plan.mode === 'exact') body.ctx.out.emit(ldx.dw(R1, R10, from.exact), stx.dw(R10, to.exact, R1));
-  else body.ctx.out.emit(ldx.w(R1, R10, from.cell), stx.w(R10, to.cell, R1));
-}
-
-function emitReturn(body: Body, chain: number): void {
-  const { slot, returns } = body.plan.chains.get(chain)!;
-  const { out } = body.ctx;
-  const places = returns.map(({ number }) => ({ number, label: body.resumeLabels.get(number)! }));
-  if (slot === undefined) out.emit(ja(places[0]!.label));
-  else resumeFrom(body, slotOffset(slot), places);
-}
-
-/** Goes to the resume point whose number is in a slot, one of `places`. */
-function resumeFrom(body: Body, slot: { exact: number; cell: number }, places: readonly Resume[]): void {
-  const { out } = body.ctx;
-  if (body.plan.mode === 'exact') {
-    out.emit(ldx.dw(R1, R10, slot.exact));
-    dispatch(body.ctx, places);
-  } else out.emit(ldx.w(R1, R10, slot.cell), stx.w(R10, STACK.resume, R1), ja(body.loopHead));
-}
-
-/** A resume point that the plan does not know. */
-function newResume(body: Body, hint: string): Resume {
-  const number = body.plan.lastNumber + body.cuts.length + body.logs.length + body.effects.length + 1;
-  return { number, label: body.ctx.out.label(hint) };
-}
-
 /** The block that logs, entered with the number of the way back. */
 function emitLogRule(body: Body, rule: PolicyRule): void {
   const { out } = body.ctx;
@@ -417,33 +274,4 @@ function emitPolicy(body: Body): void {
     mov.imm(R1, counterOffset(ctx, base.counter)),
     ja(tails[base.policy][additionFor(ctx, plan.base)]),
   );
-}
-
-function emitCut(body: Body): void {
-  const cut = newCut(body, 'cut');
-  body.waiting = 0;
-  goThroughHead(body, cut);
-  body.ctx.out.emit(at(cut.label));
-}
-
-/** A place that is reached through the loop head. */
-function newCut(body: Body, hint: string): Resume {
-  const cut = newResume(body, hint);
-  body.cuts.push(cut);
-  return cut;
-}
-
-function goThroughHead(body: Body, { number }: Resume): void {
-  body.ctx.out.emit(st.w(R10, STACK.resume, number), ja(body.loopHead));
-}
-
-/** Every place that the loop head can lead to. */
-function placesOf(body: Body): readonly Resume[] {
-  const returns = [...body.plan.chains.values()]
-    .filter(({ slot }) => slot !== undefined)
-    .flatMap((chain) => chain.returns.map(({ number }) => ({ number, label: body.resumeLabels.get(number)! })));
-  const places = new Map(
-    [...returns, ...body.cuts, ...body.logs, ...body.effects].map((place) => [place.number, place]),
-  );
-  return [...places.values()].sort((a, b) => a.number - b.number);
 }
