@@ -66,6 +66,30 @@ export const COMMANDS = {
     ],
     load: () => import('./apply.ts'),
   },
+  recent: {
+    summary: 'show the lists of `-m recent` that run as programs, or change one',
+    operands: '[NAME [+ADDRESS|-ADDRESS|/]]',
+    minOperands: 0,
+    options: { netns: NETNS, wait: WAIT, help: HELP },
+    details: [
+      'Without a NAME: the names. With one: its addresses, as /proc/net/xt_recent/NAME shows those of the kernel, the one that was ' +
+        'stored longest ago first. `+ADDRESS` stores an address, `-ADDRESS` (behind `--`, since it looks like an option) removes it, `/` empties the list.',
+    ],
+    load: () => import('./recent.ts'),
+  },
+  hashlimit: {
+    summary: 'show the accounts of `-m hashlimit` that run as programs',
+    operands: '[NAME]',
+    minOperands: 0,
+    options: {
+      ipv4: { ...IPV4, help: 'the IPv4 table of that name (default)' },
+      ipv6: { ...IPV6, help: 'the IPv6 table of that name' },
+      netns: NETNS,
+      help: HELP,
+    },
+    details: ['Without a NAME: the names. With one: its accounts, as /proc/net/ipt_hashlimit/NAME shows those of the kernel.'],
+    load: () => import('./hashlimit.ts'),
+  },
   save: {
     summary: 'print the rules in force as restore text',
     operands: '',

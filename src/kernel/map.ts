@@ -27,8 +27,8 @@ export interface BpfMap {
   /** Bytes of one value as user space sees it: for per-CPU maps the values of all possible CPUs, each rounded up to 8. */
   readonly valueSize: number;
   readonly maxEntries: number;
-  /** The value under `key`, or undefined. */
-  lookup(key: Uint8Array): Uint8Array | undefined;
+  /** The value under `key`, or undefined. `flags`: 0, or 4 to copy it under its lock (BPF_F_LOCK). */
+  lookup(key: Uint8Array, flags?: bigint): Uint8Array | undefined;
   /** `flags`: 0 any, 1 only new (BPF_NOEXIST), 2 only existing (BPF_EXIST). */
   update(key: Uint8Array, value: Uint8Array, flags?: bigint): void;
   /** @returns whether the key was there. */
@@ -113,10 +113,10 @@ function openMap(shape: Shape): BpfMap {
     if (bytes.length !== size) throw new RangeError(`map ${name}: a ${what} has ${size} bytes, not ${bytes.length}`);
   }
 
-  function lookup(key: Uint8Array): Uint8Array | undefined {
+  function lookup(key: Uint8Array, flags = 0n): Uint8Array | undefined {
     expect('key', key, keySize);
     const value = new Uint8Array(valueSize);
-    const result = tryBpf('MAP_LOOKUP_ELEM', encodeAttribute('MAP_LOOKUP_ELEM', { map_fd: fd, key, value }));
+    const result = tryBpf('MAP_LOOKUP_ELEM', encodeAttribute('MAP_LOOKUP_ELEM', { map_fd: fd, key, value, flags }));
     if (result === -ERRNO.ENOENT.number) return undefined;
     if (result < 0) throw new SyscallError('bpf(MAP_LOOKUP_ELEM)', -result, `map ${name}`);
     return value;
