@@ -53,9 +53,10 @@ function start({ rows }: Subject): LiveRun {
   return createLiveRun({
     rows,
     parts: places,
-    spare: [parts.length, parts.length + 1],
-    layout: regionLayout(rows.count + 2 * UPDATES + 256, Math.ceil(slots * 1.25) + 65_536),
+    spare: [0, 1, 2, 3].map((place) => parts.length + place),
+    layout: regionLayout(rows.count + 2 * UPDATES + 256, Math.ceil(slots * 2.25) + 65_536),
     limits: LIMITS,
+    passesOver: true,
     counter: (row) => row * 16,
     action: () => 2,
   });
@@ -192,15 +193,24 @@ function report(subject: Subject): string {
     }
     look.check();
     const after = look.measure();
-    const { overlayRows, zombies, fragmentation } = live.status();
+    const { overlayRows, fragmentation } = live.status();
+    const begun = performance.now();
+    const taken = live.snapshot();
+    const { parts } = buildClassifier(taken.rows, 'trees');
+    const built = performance.now();
+    const adopted = live.adopt(parts);
+    if (adopted.kind === 'change') look.memory.apply(adopted);
+    const moved = performance.now();
+    if (adopted.kind === 'change') look.check();
+    const compact = adopted.kind === 'change' ? look.measure() : [Number.NaN, Number.NaN];
     bytes.sort((a, b) => a - b);
     return [
       subject.name.padEnd(12),
       String(rows.count).padStart(7),
       ...[...times].map(([kind, values]) => `${kind} ${spread(values)}`),
       `KB ${(bytes[UPDATES >> 1]! / 1024).toFixed(1)}/${(bytes[UPDATES - 1]! / 1024).toFixed(0)}`,
-      `ns ${fresh.map((ns) => ns.toFixed(0)).join('/')} -> ${after.map((ns) => ns.toFixed(0)).join('/')}`,
-      `overlay ${overlayRows} zombies ${zombies} fragmentation ${fragmentation.toFixed(2)}`,
+      `ns ${fresh.map((ns) => ns.toFixed(0)).join('/')} -> ${after.map((ns) => ns.toFixed(0)).join('/')} -> ${compact.map((ns) => ns.toFixed(0)).join('/')}`,
+      `overlay ${overlayRows} fragmentation ${fragmentation.toFixed(2)} rebuilt ${(built - begun).toFixed(0)} + ${(moved - built).toFixed(0)} ms`,
     ].join('  ');
   } finally {
     look.close();
@@ -262,7 +272,7 @@ function subjects(): readonly (() => Subject)[] {
 
 function main(words: readonly string[]): void {
   console.log(
-    'ms: median/99%/longest for each kind; KB written: median/most; ns a look-up, min/median: fresh -> after',
+    'ms: median/99%/longest for each kind; KB written: median/most; ns a look-up, min/median: fresh -> after -> compacted',
   );
   for (const make of subjects()) {
     const subject = make();

@@ -85,15 +85,22 @@ interface Pending {
 /** @throws RangeError when the source does not fit its layout */
 export function createLiveRun(source: LiveSource): LiveRun {
   const { layout, limits } = source;
-  const entries = [...new Set(source.rows.entry)];
-  const ruleOf = new Map(entries.map((entry, rule) => [entry, rule]));
-  const sequence = createSequence(entries.length, layout.rowCapacity);
-  const initial: Rows = { ...source.rows, entry: source.rows.entry.map((entry) => ruleOf.get(entry)!) };
-  const rows = createLiveRows(initial, (row) => sequence.order[initial.entry[row]!]!, layout.rowCapacity);
-  const numbers = { count: initial.count, order: rows.order };
-  const counter = Uint32Array.from({ length: initial.count }, (_, row) => source.counter(row));
-  const action = Uint32Array.from({ length: initial.count }, (_, row) => source.action(row));
-  const region = new Uint32Array(encodeRegion(layout, source.parts, { ...numbers, counter, action }).buffer);
+  const { count } = source.rows;
+  const entry = new Uint32Array(count);
+  const counter = new Uint32Array(count);
+  const action = new Uint32Array(count);
+  for (let row = 0; row < count; row++) {
+    // Entries ascend, so rules are numbered by where they change.
+    if (row > 0) entry[row] = entry[row - 1]! + (source.rows.entry[row] === source.rows.entry[row - 1] ? 0 : 1);
+    counter[row] = source.counter(row);
+    action[row] = source.action(row);
+  }
+  const ruleTotal = count === 0 ? 0 : entry[count - 1]! + 1;
+  const sequence = createSequence(ruleTotal, layout.rowCapacity);
+  const initial: Rows = { ...source.rows, entry };
+  const rows = createLiveRows(initial, (row) => sequence.order[entry[row]!]!, layout.rowCapacity);
+  const payload = { count, order: rows.order, counter, action };
+  const region = new Uint32Array(encodeRegion(layout, source.parts, payload).buffer);
   const used = source.parts.reduce((sum, { part }) => sum + part.slots, 0);
   const base = {
     region,
@@ -116,7 +123,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
   const { passesOver } = source;
   const placement = createPlacement({ region, rows, parts, partOf, passesOver, quiet });
   const freeRules: number[] = [];
-  let ruleCount = entries.length;
+  let ruleCount = ruleTotal;
   let rowsTaken = initial.count;
   let pending: Pending[] = [];
   let latest = 0;
@@ -336,7 +343,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
       part.kind === 'hash' ? { place: part.place, hash: part.hash } : { place: part.place },
     ),
     rows,
-    rules: entries.length,
+    rules: ruleTotal,
     change,
     snapshot,
     adopt,
