@@ -8,7 +8,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { KernelFacts } from '../../src/bpf/facts.ts';
+import type { Choice } from '../../src/classify/classifier.ts';
 import { type CompiledGeneration, type CompiledHook, MAP_NAMES } from '../../src/codegen/compiled.ts';
+import type { LookupOptions } from '../../src/codegen/netfilter/lookup/plan.ts';
 import { createSimulation, runHook, type SimulatedMaps } from '../../src/codegen/netfilter/simulate.ts';
 import { readKernelFacts } from '../../src/kernel/facts.ts';
 import { type BpfMap, createMap } from '../../src/kernel/map.ts';
@@ -18,13 +20,14 @@ import { netfilterInput, testRun } from '../../src/kernel/test-run.ts';
 import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
 import { REJECT_WITH } from '../../src/policy/ir.ts';
 import { type PacketView, packetView } from '../../src/policy/packet-view.ts';
-import { MATCH_NAMES, packetsFor, randomPacket, randomRulesetText } from '../generate/index.ts';
+import { MATCH_NAMES, type MatchName, packetsFor, randomPacket, randomRulesetText } from '../generate/index.ts';
 import { policiesOf } from '../generate/policies.ts';
 import { suite } from '../support/suite.ts';
 import { type Counter, compile, compiledHook, createOracle, type Expectation, hooksOf } from './cases.ts';
 
 /** What depends on time or chance cannot be foretold for a real kernel. */
-const MATCHES = MATCH_NAMES.filter((name) => name !== 'limit' && name !== 'random');
+const UNFORETOLD: readonly MatchName[] = ['limit', 'random', 'cpu', 'time'];
+const MATCHES = MATCH_NAMES.filter((name) => !UNFORETOLD.includes(name));
 
 /** bpf_prog_test_run_nf wants a whole fixed header. */
 const SHORTEST = { ipv4: 20, ipv6: 40 } as const;
@@ -117,9 +120,15 @@ function runInMachine(
   return { verdict, reject, logs: events.length, counters: [...counters()] };
 }
 
-function compareAll(facts: KernelFacts, family: Family, text: string, packets: readonly PacketView[]): void {
+function compareAll(
+  facts: KernelFacts,
+  family: Family,
+  text: string,
+  packets: readonly PacketView[],
+  lookups?: LookupOptions,
+): void {
   const policies = policiesOf(text, family);
-  const generation = compile(policies, facts);
+  const generation = compile(policies, facts, lookups);
   const loaded = loadGeneration(generation, facts.possibleCpus);
   try {
     const simulation = createSimulation(generation, facts);
@@ -155,6 +164,21 @@ suite('evaluator, virtual machine and kernel agree', ['root', 'btf'], () => {
           compareAll(facts, family, rules, views);
         }),
         { numRuns: 20, interruptAfterTimeLimit: TIME, markInterruptAsFailure: false },
+      );
+    });
+
+    it(`on random ${family} rule sets decided by look-ups`, () => {
+      const choice = fc.constantFrom<Choice>('trees', 'hashes', 'auto');
+      const extract = { minRules: 1, maxAxes: 12, maxRowsPerRule: 64 };
+      fc.assert(
+        fc.property(text, fc.array(randomPacket(family), { maxLength: 5 }), choice, (rules, list, how) => {
+          const made = policiesOf(rules, family).flatMap((policy) => packetsFor(policy, { limit: 20 }));
+          const views = [...list, ...made.map(({ packet }) => packet)]
+            .map(asTestRunSees)
+            .filter((view) => view.bytes.length >= SHORTEST[family]);
+          compareAll(facts, family, rules, views, { choice: how, extract });
+        }),
+        { numRuns: 15, interruptAfterTimeLimit: TIME, markInterruptAsFailure: false },
       );
     });
 
