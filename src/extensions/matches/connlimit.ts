@@ -1,6 +1,6 @@
 import { ADDRESS_BITS } from '../../packet/address.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
-import { given, requireOneOf, withOption, without } from '../options.ts';
+import { cannot, given, requireOneOf, withOption, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
 import { U32_MAX } from '../values/numbers.ts';
@@ -33,6 +33,9 @@ export const connlimit: MatchExtension = {
     return foldInversion(side === undefined ? withOption(masked, 'connlimit-saddr', { kind: 'flag' }) : masked);
   },
   check: (options, ctx) => requireOneOf('match "connlimit"', [UPTO, ABOVE], options, ctx.span),
+  // nf_conncount asks conntrack's table for every connection it has counted, and the kernel functions for that
+  // (bpf_skb_ct_lookup) are not for programs at netfilter hooks.
+  lower: () => cannot('a BPF program at a netfilter hook cannot ask which connections still exist'),
 };
 
 /** Not above is up to, and the other way round. */

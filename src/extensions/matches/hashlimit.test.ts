@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { type CaseContext, lowers, type PrintCase, printed } from '../case-runner.ts';
 import { hashlimit } from './hashlimit.ts';
 
 describe('hashlimit', () => {
@@ -243,5 +243,53 @@ describe('hashlimit', () => {
     ['--hashlimit-name x --hashlimit-upto 2b/s', 'refused'],
   ])('%s', (text, expected, context) => {
     expect(printed(hashlimit, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('hashlimit as a program', () => {
+  const table = (text: string, context: CaseContext = {}): unknown => {
+    const found = lowers(hashlimit, `--hashlimit-name n ${text}`, context).at(-1) ?? '';
+    return JSON.parse(/\{.*\}$/.exec(found)?.[0] ?? '{}');
+  };
+
+  it('has a table as the rule describes it', () => {
+    expect(
+      table('--hashlimit-upto 10/sec --hashlimit-burst 20 --hashlimit-mode srcip --hashlimit-srcmask 8'),
+    ).toMatchObject({
+      source: true,
+      destination: false,
+      sourceMask: 8,
+      bytes: false,
+      average: 100_000,
+      burst: 20,
+      expire: 1000,
+      collect: 1000,
+      size: 0,
+      max: 0,
+    });
+    expect(table('--hashlimit-above 1kb/s')).toMatchObject({ bytes: true, burst: 0, expire: 15_000 });
+    expect(table('--hashlimit-above 1kb/s --hashlimit-burst 3kb')).toMatchObject({ burst: 3, expire: 60_000 });
+  });
+
+  it('asks for ports only where the protocol is known', () => {
+    const text = '--hashlimit-name n --hashlimit-upto 1/sec --hashlimit-mode dstport';
+    expect(lowers(hashlimit, text)).toEqual([
+      'cannot: which bytes are ports depends on the protocol: give one with -p',
+    ]);
+    expect(lowers(hashlimit, text, { protocol: 17 })).toEqual([
+      'hotdrop transport.length = 0-3',
+      expect.stringContaining('hashlimit n with ports'),
+    ]);
+    expect(lowers(hashlimit, text, { protocol: 1 })).toEqual([expect.stringMatching(/^hashlimit n \{/)]);
+    expect(lowers(hashlimit, text, { protocol: 51 })).toEqual([expect.stringMatching(/^cannot/)]);
+    expect(lowers(hashlimit, text.replace('upto', 'above'), { protocol: 1 })).toEqual([
+      expect.stringMatching(/^not hashlimit/),
+    ]);
+  });
+
+  it('refuses tables that would fill the memory', () => {
+    expect(lowers(hashlimit, '--hashlimit-name n --hashlimit-upto 1/sec --hashlimit-htable-max 9000000')).toEqual([
+      expect.stringMatching(/^cannot/),
+    ]);
   });
 });

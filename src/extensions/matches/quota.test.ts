@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { quota } from './quota.ts';
 
 describe('quota', () => {
@@ -12,5 +12,10 @@ describe('quota', () => {
     ['--quota 18446744073709551616', 'refused'],
   ])('%s', (text, expected, context) => {
     expect(printed(quota, text, context)).toBe(expected === '=' ? text : expected);
+  });
+
+  it('lowers to bytes left', () => {
+    expect(lowers(quota, '--quota 100')).toEqual(['quota 100']);
+    expect(lowers(quota, '! --quota 18446744073709551615')).toEqual(['not quota 18446744073709551615']);
   });
 });

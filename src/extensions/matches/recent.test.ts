@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { recent } from './recent.ts';
 
 describe('recent', () => {
@@ -64,5 +64,27 @@ describe('recent', () => {
     ['--set --rdest --rsource', '--set --name DEFAULT --mask 255.255.255.255 --rsource'],
   ])('%s', (text, expected, context) => {
     expect(printed(recent, text, context)).toBe(expected === '=' ? text : expected);
+  });
+
+  it('lowers to a question for a list', () => {
+    expect(lowers(recent, '--update --seconds 60 --hitcount 4 --rttl --name S --rdest')).toEqual([
+      'recent destination {"operation":"update","seconds":60,"hits":4,"reap":false,"ttl":true,"invert":false} ' +
+        'list S mask ffffffffffffffffffffffffffffffff hits 4',
+    ]);
+    expect(lowers(recent, '! --set')).toEqual([
+      'recent source {"operation":"set","seconds":0,"hits":0,"reap":false,"ttl":false,"invert":true} ' +
+        'list DEFAULT mask ffffffffffffffffffffffffffffffff hits 0',
+    ]);
+    expect(lowers(recent, '--rcheck --hitcount 5000')).toEqual([
+      'cannot: a hit count above 4096 takes too much memory',
+    ]);
+  });
+
+  it('an IPv4 mask leaves IPv6 addresses of the same list 32 bits', () => {
+    const mask = (text: string, family: 'ipv4' | 'ipv6'): string | undefined =>
+      /mask (\S+)/.exec(lowers(recent, `--set ${text}`, { family })[0] ?? '')?.[1];
+    expect(mask('--mask 255.255.0.0', 'ipv4')).toBe('ffff0000000000000000000000000000');
+    expect(mask('--mask 255.255.255.255', 'ipv4')).toBe('ffffffff000000000000000000000000');
+    expect(mask('--mask ffff:ff00::', 'ipv6')).toBe('ffffff00000000000000000000000000');
   });
 });

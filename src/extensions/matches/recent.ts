@@ -43,6 +43,11 @@ export const recent: MatchExtension = {
   kind: 'match',
   name: 'recent',
   summary: 'Remembers addresses in a list, and tells when and how often they were seen.',
+  notes: [
+    'Lists of rules that run as programs are not under /proc/net/xt_recent: `bpfilter recent` shows and changes them.',
+    'A list that rules of a table in the kernel (nat) name as well keeps the other tables that name it with the kernel, too.',
+    'A list lives on through `apply` as long as a rule names it; one that needs room for more hits starts anew.',
+  ],
   families: ['ipv4', 'ipv6'],
   options: OPTIONS,
   normalise(options, ctx) {
