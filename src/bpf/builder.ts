@@ -12,7 +12,7 @@
 import type { Code, CodeInstruction, Label } from './code.ts';
 import { encodeInstruction, type Instruction, SLOT_SIZE } from './instruction.ts';
 import { CLASS, classOf, JMP_OP, OPPOSITE_JUMP, operationOf } from './opcodes.ts';
-import type { ProgramSpec, ProgramType, Relocation } from './program.ts';
+import type { GlobalArguments, ProgramSpec, ProgramType, Relocation } from './program.ts';
 
 export interface Assembled {
   readonly insns: Uint8Array;
@@ -54,14 +54,14 @@ export function buildProgram(
   name: string,
   type: ProgramType,
   code: Code,
-  /** Labels of global functions, and how many arguments they take. Those that nothing calls may be missing in the code. */
-  globals: ReadonlyMap<Label, number> = new Map(),
+  /** Labels of global functions, and what arguments they take. Those that nothing calls may be missing in the code. */
+  globals: ReadonlyMap<Label, GlobalArguments> = new Map(),
 ): ProgramSpec {
   if (!/^[A-Za-z0-9_.]{1,15}$/.test(name)) throw new RangeError(`program name ${JSON.stringify(name)} is not valid`);
   const { insns, relocations, labels } = assemble(code);
-  const functions = [...globals].flatMap(([label, args]) => {
+  const functions = [...globals].flatMap(([label, taken]) => {
     const slot = labels.get(label);
-    return slot === undefined ? [] : [Object.freeze({ slot, args })];
+    return slot === undefined ? [] : [Object.freeze({ slot, ...taken })];
   });
   return Object.freeze({
     name,

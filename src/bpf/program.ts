@@ -27,10 +27,15 @@ export interface ProgramSpec {
   readonly globals?: readonly GlobalFunction[];
 }
 
-export interface GlobalFunction {
+export interface GlobalFunction extends GlobalArguments {
   /** Where it begins. */
   readonly slot: number;
-  /** How many arguments it takes, all numbers of 64 bits; it returns an int. */
+}
+
+export interface GlobalArguments {
+  /** Its first argument is the program's context (netfilter programs only). */
+  readonly context?: true;
+  /** How many numbers of 64 bits it takes (behind that); it returns an int. */
   readonly args: number;
 }
 

@@ -62,7 +62,7 @@ const GLOBAL = buildProgram(
     rsh.imm(0, 33),
     exit(),
   ],
-  new Map([['times', 2]]),
+  new Map([['times', { args: 2 }]]),
 );
 
 it('tells global functions from static ones', () => {

@@ -1,15 +1,15 @@
 /**
  * Function information for programs that hand one of their own functions to a helper (a callback), or that have global
  * functions: the verifier wants every function of such a program named in BTF (check_btf_func), so a minimal BTF is made for it.
- * Types: 1 `int`, 2 `long`, then one prototype for each number of arguments, then the functions.
+ * Types: 1 `int`, 2 `long`, the context and a pointer to it if a function takes one, one prototype for each kind of arguments, the functions.
  */
 
 import { CALL_SOURCE, CLASS, JMP_OP, LDDW, LDDW_SOURCE } from '../bpf/opcodes.ts';
-import type { GlobalFunction } from '../bpf/program.ts';
+import type { GlobalArguments, GlobalFunction } from '../bpf/program.ts';
 
 const CALL = CLASS.JMP | JMP_OP.CALL;
-/** BTF_KIND_INT, FUNC_PROTO, FUNC in bits 24-28 of `info`. */
-const KIND = { INT: 1 << 24, FUNC_PROTO: 13 << 24, FUNC: 12 << 24 } as const;
+/** BTF_KIND_* in bits 24-28 of `info`. */
+const KIND = { INT: 1 << 24, PTR: 2 << 24, STRUCT: 4 << 24, FUNC_PROTO: 13 << 24, FUNC: 12 << 24 } as const;
 const BTF_INT_SIGNED_32 = (1 << 24) | 32;
 const BTF_INT_SIGNED_64 = (1 << 24) | 64;
 const HEADER = 24;
@@ -46,7 +46,10 @@ export function functionStarts(
 const LINKAGE = { STATIC: 0, GLOBAL: 1 } as const;
 const INT_TYPE = 1;
 const LONG_TYPE = 2;
-const FIRST_PROTOTYPE = 3;
+const STRUCT_TYPE = 3;
+const POINTER_TYPE = 4;
+/** What the verifier knows the context of a netfilter program by is its name. */
+const CONTEXT = { name: 'bpf_nf_ctx', size: 16 } as const;
 
 /** The BTF and the function records for functions that begin at `starts`. */
 export function functionInfo(
@@ -63,16 +66,27 @@ export function functionInfo(
     [nameAt('int'), KIND.INT, 4, BTF_INT_SIGNED_32],
     [nameAt('long'), KIND.INT, 8, BTF_INT_SIGNED_64],
   ];
+  if (globals.some(({ context }) => context))
+    types.push([nameAt(CONTEXT.name), KIND.STRUCT, CONTEXT.size], [0, KIND.PTR, STRUCT_TYPE]);
   const arg = nameAt('n');
-  // One prototype for each number of arguments; static functions pass for functions without.
-  const counts = [...new Set([0, ...globals.map(({ args }) => args)])];
-  for (const args of counts)
-    types.push([0, KIND.FUNC_PROTO | args, INT_TYPE, ...Array.from({ length: args }, () => [arg, LONG_TYPE]).flat()]);
+  const firstPrototype = types.length + 1;
+  const argumentsOf = ({ context, args }: GlobalArguments): readonly number[] => [
+    ...(context ? [POINTER_TYPE] : []),
+    ...Array.from({ length: args }, () => LONG_TYPE),
+  ];
+  // One prototype for each list of arguments; static functions pass for functions without.
+  const prototypes = [
+    ...new Map([{ args: 0 }, ...globals].map((item) => [argumentsOf(item).join(), argumentsOf(item)])),
+  ];
+  for (const [, list] of prototypes)
+    types.push([0, KIND.FUNC_PROTO | list.length, INT_TYPE, ...list.flatMap((type) => [arg, type])]);
   const first = types.length + 1;
   starts.forEach((slot, index) => {
     const known = globals.find((item) => item.slot === slot);
     const linkage = known === undefined ? LINKAGE.STATIC : LINKAGE.GLOBAL;
-    types.push([nameAt(`f${index}`), KIND.FUNC | linkage, FIRST_PROTOTYPE + counts.indexOf(known?.args ?? 0)]);
+    const key = argumentsOf(known ?? { args: 0 }).join();
+    const prototype = firstPrototype + prototypes.findIndex(([other]) => other === key);
+    types.push([nameAt(`f${index}`), KIND.FUNC | linkage, prototype]);
   });
   return { btf: encodeBtf(types.flat(), `${strings.join('\0')}\0`), records: functionRecords(starts, first) };
 }

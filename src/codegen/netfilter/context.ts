@@ -5,12 +5,13 @@ import type { CodeItem, Label } from '../../bpf/code.ts';
 import type { Enumerator } from '../../bpf/environment-members.ts';
 import type { KernelFacts, MemberPlace, NeededMember } from '../../bpf/facts.ts';
 import { R10 } from '../../bpf/instruction.ts';
+import type { GlobalArguments } from '../../bpf/program.ts';
 import type { Family, Hook } from '../../packet/netfilter.ts';
 import type { TablePolicy } from '../../policy/ir.ts';
 import type { Emitter } from './emitter.ts';
 import type { FlowLayout } from './flow-word.ts';
-import type { TableRuns } from './lookup/plan.ts';
 import { CTX } from './layout.ts';
+import type { TableRuns } from './lookup/plan.ts';
 import type { NamedMap } from './state/named-map.ts';
 
 export interface HookContext {
@@ -42,7 +43,7 @@ export interface HookContext {
   /** Functions that the program calls; they are emitted once, behind it. */
   readonly functions: Map<Label, (ctx: HookContext) => void>;
   /** Those of them that the verifier looks at on their own, once: how many numbers they take. */
-  readonly globals: Map<Label, number>;
+  readonly globals: Map<Label, GlobalArguments>;
   /** For each of the policy's states the shared table behind it and its map. */
   readonly named: readonly (NamedMap | undefined)[];
   /** Things the rules turned out to use, which the prologue then prepares. */
@@ -116,7 +117,13 @@ export function callFunction(ctx: HookContext, name: Label, emit: (ctx: HookCont
  * loops does not meet the caller's state.
  */
 export function callGlobal(ctx: HookContext, name: Label, args: number, emit: (ctx: HookContext) => void): CodeItem {
-  ctx.globals.set(name, args);
+  ctx.globals.set(name, { args });
+  return callFunction(ctx, name, emit);
+}
+
+/** The same for a function whose first argument, in r1, is the program's context; `args` numbers follow. */
+export function callOnContext(ctx: HookContext, name: Label, args: number, emit: (ctx: HookContext) => void): CodeItem {
+  ctx.globals.set(name, { context: true, args });
   return callFunction(ctx, name, emit);
 }
 

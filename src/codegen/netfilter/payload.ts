@@ -9,8 +9,8 @@ import { R0, R1, R2, R3, R4, R5, R6, R7, R10 } from '../../bpf/instruction.ts';
 import type { PayloadTest } from '../../policy/ir.ts';
 import type { Target } from './branch.ts';
 import { BYTES, castTo } from './cast.ts';
-import { type BodyContext, callFunction, type HookContext, loadMember, loadSkb } from './context.ts';
-import { HELPER, STACK } from './layout.ts';
+import { type BodyContext, callOnContext, type HookContext, loadMember, loadSkb } from './context.ts';
+import { CTX, HELPER, STACK } from './layout.ts';
 import { jumpIfInRanges } from './ranges.ts';
 
 type Bits = PayloadTest['bits'];
@@ -42,12 +42,12 @@ function loadPayload(ctx: BodyContext, { base, offset, bits }: PayloadTest): voi
     out.emit(ldx.w(R2, R10, STACK.transportOffset));
     if (offset !== 0) out.emit(add.imm(R2, offset));
   } else out.emit(mov.imm(R2, offset));
-  out.emit(loadSkb(ctx, R1), ...callReadBytes(ctx, bits), mov.reg(R1, R0));
+  out.emit(...callReadBytes(ctx, bits), mov.reg32(R1, R0));
 }
 
-/** r0 = the bytes at offset r2 of skb r1, as a number of `bits` bits, 0 when not all of them are there; uses r1..r5. */
+/** r0 = the bytes at offset r2 of the packet, as a number of `bits` bits, 0 when not all of them are there; uses r1..r5. */
 export function callReadBytes(ctx: HookContext, bits: Bits): readonly CodeItem[] {
-  return [callFunction(ctx, `read_bytes_${bits}`, (within) => emitReadBytes(within, bits))];
+  return [mov.reg(R1, CTX), callOnContext(ctx, `read_bytes_${bits}`, 1, (within) => emitReadBytes(within, bits))];
 }
 
 /** dst = the number at r0. */
@@ -59,11 +59,12 @@ function loadNumber({ out }: HookContext, dst: number, bits: Bits): void {
 /** Frame of the function. */
 const FRAME = { dynptr: -16, bytes: -24 } as const;
 
-/** Function read_bytes_N(r1 skb, r2 offset, not negative) -> r0. */
+/** Function read_bytes_N(r1 context, r2 offset, not negative) -> r0. */
 function emitReadBytes(ctx: HookContext, bits: Bits): void {
   const { out } = ctx;
   const elsewhere = out.label('elsewhere');
   out.emit(
+    loadMember(ctx, R1, R1, 'bpf_nf_ctx.skb'),
     mov.reg(R6, R1),
     mov.reg(R7, R2),
     loadMember(ctx, R3, R1, 'sk_buff.len'),

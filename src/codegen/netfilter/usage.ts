@@ -20,7 +20,7 @@ export interface Usage {
   readonly lengthens: boolean;
   /** Numbers of the answers of the kernel that rules look at (asked.ts). */
   readonly answers: readonly number[];
-  /** A rule looks for something in a loop: a TCP option, a scan. */
+  /** A rule looks for something in a loop that is verified with the rules: a TCP option. */
   readonly loops: boolean;
   /** Return slots that have to give way to the frames of scans. */
   readonly slotsForScans: number;
@@ -30,21 +30,21 @@ export interface Usage {
 export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
   const used = [...chains];
   const fields = new Set<FieldName>();
-  const loops = new Set<number | Scan>();
+  const functions = new Set<number | Scan>();
   const reject = new Set<RejectWith>();
   let log = false;
   let effects = false;
   let lengthens = false;
   for (const chain of used) {
     for (const rule of policy.chains[chain]!.rules) {
-      collectRule(rule, policy.family, fields, loops);
+      collectRule(rule, policy.family, fields, functions);
       if (rule.action.kind === 'reject') reject.add(rule.action.with);
       if (rule.action.kind === 'log') log = true;
       if (rule.action.kind === 'effect') {
         effects = true;
         const effect = policy.effects![rule.action.effect]!;
-        if (effect.ends !== undefined) collect(effect.ends, fields, loops);
-        if (effect.lengthens !== undefined) collect(effect.lengthens, fields, loops);
+        if (effect.ends !== undefined) collect(effect.ends, fields, functions);
+        if (effect.lengthens !== undefined) collect(effect.lengthens, fields, functions);
         lengthens ||= effect.lengthens !== undefined;
       }
     }
@@ -59,19 +59,19 @@ export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
     effects,
     lengthens,
     answers: answersNeeded(policy, used),
-    loops: loops.size > 0,
-    slotsForScans: Math.max(0, ...[...loops].map((loop) => (typeof loop === 'number' ? 0 : slotsForScan(loop)))),
+    loops: [...functions].some((item) => typeof item === 'number'),
+    slotsForScans: Math.max(0, ...[...functions].map((item) => (typeof item === 'number' ? 0 : slotsForScan(item)))),
   };
 }
 
-function collectRule(rule: PolicyRule, family: Family, fields: Set<FieldName>, loops: Set<number | Scan>): void {
+function collectRule(rule: PolicyRule, family: Family, fields: Set<FieldName>, functions: Set<number | Scan>): void {
   for (const condition of rule.conditions) {
-    if (condition.kind !== 'stateful') collect(condition.expr, fields, loops);
+    if (condition.kind !== 'stateful') collect(condition.expr, fields, functions);
     else for (const field of fieldsOfStateful(condition.test, family)) fields.add(field);
   }
 }
 
-function collect(expr: Expr, fields: Set<FieldName>, loops: Set<number | Scan>): void {
+function collect(expr: Expr, fields: Set<FieldName>, functions: Set<number | Scan>): void {
   switch (expr.kind) {
     case 'test':
       fields.add(expr.field);
@@ -81,22 +81,23 @@ function collect(expr: Expr, fields: Set<FieldName>, loops: Set<number | Scan>):
       if (expr.base === 'transport') fields.add('transport.length');
       return;
     case 'scan':
-      if (expr.scan.kind !== 'u32') loops.add(expr.scan);
+      // What these do is done by functions that are verified on their own.
       if (readsTransport(expr.scan)) fields.add('transport.length');
+      else if (expr.scan.kind !== 'u32') functions.add(expr.scan);
       return;
     case 'tcpOption':
-      loops.add(expr.option);
+      functions.add(expr.option);
       fields.add('tcp.headerLength');
       return;
     case 'tcpOptionsReadable':
       fields.add('tcp.headerLength').add('transport.length');
       return;
     case 'not':
-      collect(expr.expr, fields, loops);
+      collect(expr.expr, fields, functions);
       return;
     case 'all':
     case 'any':
-      for (const part of expr.exprs) collect(part, fields, loops);
+      for (const part of expr.exprs) collect(part, fields, functions);
       return;
     case 'constant':
       return;

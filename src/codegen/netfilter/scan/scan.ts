@@ -7,9 +7,9 @@ import type { DccpOptionScan } from '../../../policy/scan-dccp-option.ts';
 import type { SctpChunksScan } from '../../../policy/scan-sctp-chunks.ts';
 import type { TcpMssScan } from '../../../policy/scan-tcp-mss.ts';
 import type { U32Scan } from '../../../policy/scan-u32.ts';
-import { jumpIfCompares, type Target } from '../branch.ts';
-import { callFunction, type HookContext, loadSkb } from '../context.ts';
-import { STACK } from '../layout.ts';
+import { jumpIfCompares, jumpTo, type Target } from '../branch.ts';
+import { callOnContext, type HookContext, loadMember } from '../context.ts';
+import { CTX, STACK } from '../layout.ts';
 import { classicFrame, emitClassicScan } from './classic.ts';
 import { callDccpOption } from './dccp-option.ts';
 import { emitExtensionScan } from './extension.ts';
@@ -31,8 +31,8 @@ export function jumpIfScan(
 ): void {
   const { out } = ctx;
   if (scan.kind === 'extensionHeader') {
-    const find = callFunction(ctx, 'find_header', emitFindHeader);
-    out.emit(loadSkb(ctx, R1), mov.imm(R2, scan.header), find, mov.reg(R2, R0));
+    const find = callOnContext(ctx, 'find_header', 1, (within) => onPacket(within, emitFindHeader));
+    out.emit(mov.reg(R1, CTX), mov.imm(R2, scan.header), find, mov.reg(R2, R0));
   }
   if (readsTransport(scan)) {
     ctx.used.add('transportOffset');
@@ -40,10 +40,12 @@ export function jumpIfScan(
   }
   switch (scan.kind) {
     case 'u32':
-      jumpIfU32(ctx, scan, sense, target);
-      return;
     case 'tcpMss':
-      jumpIfTcpMss(ctx, scan, sense, target);
+      // Nothing is evil to these.
+      if (outcome === 'evil') {
+        if (!sense) jumpTo(ctx, target);
+      } else if (scan.kind === 'u32') jumpIfU32(ctx, scan, sense, target);
+      else jumpIfTcpMss(ctx, scan, sense, target);
       return;
     case 'dccpOption':
       callDccpOption(ctx, scan);
@@ -63,10 +65,17 @@ function callScan(ctx: HookContext, scan: OwnFunction): void {
   const { out } = ctx;
   // Equal scans have equal text, and so one function.
   const name = `scan ${JSON.stringify(scan)}`;
+  const args = scan.kind === 'extensionHeader' ? 1 : 0;
   out.emit(
-    loadSkb(ctx, R1),
-    callFunction(ctx, name, (within) => emitScan(within, scan)),
+    mov.reg(R1, CTX),
+    callOnContext(ctx, name, args, (within) => onPacket(within, () => emitScan(within, scan))),
   );
+}
+
+/** A function that begins with the packet's sk_buff in r1, in the place of the program's context. */
+function onPacket(ctx: HookContext, emit: (ctx: HookContext) => void): void {
+  ctx.out.emit(loadMember(ctx, R1, R1, 'bpf_nf_ctx.skb'));
+  emit(ctx);
 }
 
 /** Return slots that a hook program gives up for the frame of this scan's function: beside all of them there are 64 bytes. */

@@ -19,7 +19,8 @@ import {
 import type { Label } from '../../../bpf/code.ts';
 import { R1, R2, R3, R4, R6, R7, R8, R9, R10 } from '../../../bpf/instruction.ts';
 import type { SctpChunksScan } from '../../../policy/scan-sctp-chunks.ts';
-import { type HookContext, loadMember } from '../context.ts';
+import { callOnContext, type HookContext, loadMember } from '../context.ts';
+import { CTX } from '../layout.ts';
 import { jumpIfInRanges } from '../ranges.ts';
 import { ANSWER, answers, beginLoop, endLoop, openPacket, readBytes } from './reading.ts';
 
@@ -32,12 +33,26 @@ const MAX_CHUNKS = 1 << 20;
 
 const [LENGTH, PLACE, WORD] = [R6, R7, R8];
 
-/** Function of an SctpChunksScan: (r1 skb, r2 place of the SCTP header) -> r0 answer. */
-export function emitSctpChunksScan(ctx: HookContext, scan: SctpChunksScan): void {
+/** r0 = what the scan says; r2: place of the SCTP header. Equal scans have equal text, and so one function. */
+export function callSctpChunks(ctx: HookContext, scan: SctpChunksScan): void {
+  const name = `scan ${JSON.stringify(scan)}`;
+  ctx.out.emit(
+    mov.reg(R1, CTX),
+    callOnContext(ctx, name, 1, (within) => emitSctpChunks(within, scan)),
+  );
+}
+
+/** Function (r1 context, r2 place of the SCTP header) -> r0 answer. */
+function emitSctpChunks(ctx: HookContext, scan: SctpChunksScan): void {
   const { out } = ctx;
   const { how } = scan;
   const [no, yes, evil, unwanted, next, over] = HINTS.map((hint) => out.label(hint)) as Labels;
-  out.emit(loadMember(ctx, LENGTH, R1, 'sk_buff.len'), mov.reg(PLACE, R2), add.imm(PLACE, SCTP_HEADER));
+  out.emit(
+    loadMember(ctx, R1, R1, 'bpf_nf_ctx.skb'),
+    loadMember(ctx, LENGTH, R1, 'sk_buff.len'),
+    mov.reg(PLACE, R2),
+    add.imm(PLACE, SCTP_HEADER),
+  );
   openPacket(ctx);
   if (how === 'all') storeMissing(ctx, scan);
   const head = beginLoop(ctx, MAX_CHUNKS, over);

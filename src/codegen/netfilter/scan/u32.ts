@@ -1,20 +1,24 @@
-import { add, and, exit, jgt, lddw, lsh, mov, rsh } from '../../../bpf/assembly.ts';
-import type { CodeItem, Label } from '../../../bpf/code.ts';
-import { R0, R1, R2, R6, R7, R8 } from '../../../bpf/instruction.ts';
+import { add, and, at, jgt, lddw, ldx, lsh, mov, rsh, stx } from '../../../bpf/assembly.ts';
+import type { Label } from '../../../bpf/code.ts';
+import { R0, R1, R2, R3, R4, R10 } from '../../../bpf/instruction.ts';
 import type { U32Scan } from '../../../policy/scan-u32.ts';
-import { type HookContext, loadMember } from '../context.ts';
+import { inside, jumpTo, type Target } from '../branch.ts';
+import { type HookContext, loadMember, loadSkb, releaseScratch } from '../context.ts';
+import { STACK } from '../layout.ts';
 import { callReadBytes } from '../payload.ts';
 import { jumpIfInRanges } from '../ranges.ts';
-import { ANSWER, answers } from './reading.ts';
 
-const [SKB, LENGTH, PLACE] = [R6, R7, R8];
-
-/** Function of a U32Scan: (r1 skb) -> r0 answer. All places are below 2^37, so they are compared as they are. */
-export function emitU32Scan(ctx: HookContext, scan: U32Scan): void {
+/**
+ * Jumps to `target` if (the program's number lies in its ranges) equals `sense`. The number is in r0; the place that `@` has
+ * reached, where it moves more than once, in the value cell.
+ */
+export function jumpIfU32(ctx: HookContext, scan: U32Scan, sense: boolean, target: Target): void {
   const { out } = ctx;
-  const no = out.label('no');
-  out.emit(mov.reg(SKB, R1), loadMember(ctx, LENGTH, SKB, 'sk_buff.len'), mov.imm(PLACE, 0));
-  read(ctx, scan.start, no);
+  const [missing, done] = [inside(ctx, 'missing'), inside(ctx, 'done')];
+  const moves = scan.steps.filter(({ operator }) => operator === '@').length;
+  let moved = 0;
+  out.emit(scan.start <= 0x7fffffff ? mov.imm(R2, scan.start) : lddw.imm(R2, BigInt(scan.start)));
+  read(ctx, missing.label);
   for (const { operator, operand } of scan.steps) {
     switch (operator) {
       case '&':
@@ -27,24 +31,34 @@ export function emitU32Scan(ctx: HookContext, scan: U32Scan): void {
         out.emit(rsh.imm32(R0, operand));
         break;
       case '@':
-        out.emit(add.reg(PLACE, R0));
-        read(ctx, operand, no);
+        // The sum cannot exceed 32 bits and be in the packet.
+        if (moved > 0) out.emit(ldx.w(R1, R10, STACK.valueCell), add.reg(R0, R1));
+        moved++;
+        if (moved < moves) out.emit(stx.w(R10, STACK.valueCell, R0));
+        out.emit(operand <= 0x7fffffff ? mov.imm(R2, operand) : lddw.imm(R2, BigInt(operand)), add.reg(R2, R0));
+        read(ctx, missing.label);
     }
   }
+  if (moves > 1) releaseScratch(ctx, STACK.value);
   out.emit(mov.reg(R1, R0));
   const ranges = scan.ranges.map(({ min, max }) => ({ min: BigInt(min), max: BigInt(max) }));
-  jumpIfInRanges(ctx, { bits: 32, max: 0xffffffffn, ranges }, false, { label: no, leaves: false, elseLeaves: false });
-  out.emit(mov.imm(R0, ANSWER.yes), exit());
-  answers(ctx, [[no, ANSWER.no]]);
+  jumpIfInRanges(ctx, { bits: 32, max: 0xffffffffn, ranges }, sense, target);
+  jumpTo(ctx, done);
+  out.emit(at(missing.label));
+  if (moves > 1) releaseScratch(ctx, STACK.value);
+  if (!sense) jumpTo(ctx, target);
+  out.emit(at(done.label));
 }
 
-/** r0 = the four bytes `offset` behind the place; jumps to `no` unless all of them are there. */
-function read(ctx: HookContext, offset: number, no: Label): void {
-  const { out } = ctx;
-  out.emit(...constant(R2, offset), add.reg(R2, PLACE), mov.reg(R1, R2), add.imm(R1, 4), jgt.reg(R1, LENGTH, no));
-  out.emit(mov.reg(R1, SKB), ...callReadBytes(ctx, 32));
-}
-
-function constant(register: number, value: number): readonly CodeItem[] {
-  return [value <= 0x7fffffff ? mov.imm(register, value) : lddw.imm(register, BigInt(value))];
+/** r0 = the four bytes at r2; jumps to `missing` unless all of them are there. */
+function read(ctx: HookContext, missing: Label): void {
+  ctx.out.emit(
+    loadSkb(ctx, R1),
+    loadMember(ctx, R3, R1, 'sk_buff.len'),
+    mov.reg(R4, R2),
+    add.imm(R4, 4),
+    jgt.reg(R4, R3, missing),
+    ...callReadBytes(ctx, 32),
+    mov.reg32(R0, R0),
+  );
 }
