@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { parseAddress } from '../../src/packet/address.ts';
 import { type Family, type Hook, TABLE_HOOKS, type TableName } from '../../src/packet/netfilter.ts';
 import { REJECT_WITH } from '../../src/policy/ir.ts';
+import { effectText } from './effects.ts';
 import { generatorOf, MATCH_NAMES, type MatchName, matchText, type RuleSite } from './matches.ts';
 import { UNIVERSE, type Universe } from './universe.ts';
 
@@ -14,8 +15,8 @@ export interface RulesetShape {
   readonly universe?: Universe;
   /** Default: all of MATCH_NAMES. */
   readonly matches?: readonly MatchName[];
-  /** Default: all. `log` stands for LOG and NFLOG. */
-  readonly targets?: readonly ('reject' | 'log')[];
+  /** Default: reject and log, which stands for LOG and NFLOG. `effect`: what the kernel carries out (effects.ts). */
+  readonly targets?: readonly ('reject' | 'log' | 'effect')[];
   /**
    * Which tests with memory may occur: none; limit and statistic nth, which depend on earlier packets and on time; or
    * also statistic random. Default: deterministic.
@@ -219,6 +220,7 @@ function targetText(
       arbitrary: fc.tuple(fc.constantFrom('-j', '-j', '-g'), fc.constantFrom(...below)).map((words) => words.join(' ')),
     });
   if (targets.includes('log')) choices.push({ weight: 1, arbitrary: logText });
+  if (targets.includes('effect')) choices.push({ weight: 6, arbitrary: effectText });
   if (targets.includes('reject') && site.table === 'filter')
     choices.push({ weight: 1, arbitrary: rejectText(site.family, protocol) });
   return fc.oneof(...choices);
