@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import { parseAddress } from '../../src/packet/address.ts';
 import type { Hook } from '../../src/packet/netfilter.ts';
 import { HEADER_MATCHES } from './header-matches.ts';
+import { ENVIRONMENT_MATCHES } from './environment-matches.ts';
+import { SCAN_MATCHES } from './scan-matches.ts';
 import type { Universe } from './universe.ts';
 
 /** What a match may assume about the rule it stands in. */
@@ -82,6 +84,7 @@ const isIpv6 = (site: RuleSite): boolean => site.universe.family === 'ipv6';
 const MULTIPORT = ['tcp', 'udp', 'udplite', 'sctp', 'dccp'];
 
 export const MATCHES = {
+  ...ENVIRONMENT_MATCHES,
   ...HEADER_MATCHES,
   tcp: {
     fits: (site) => site.protocol === 'tcp',
@@ -161,17 +164,13 @@ export const MATCHES = {
   },
   pkttype: { text: () => option('pkt-type', fc.constantFrom('unicast', 'broadcast', 'multicast')) },
   addrtype: {
-    // The route, from which the type is read, is there on these hooks.
-    fits: (site) => site.hook === 'INPUT' || site.hook === 'FORWARD' || site.hook === 'OUTPUT',
+    // What has to be looked up is asked of a kernel, which is not always there.
     text: (site) =>
-      option(
-        'dst-type',
-        stateList(
-          isIpv4(site)
-            ? ['LOCAL', 'UNICAST', 'BROADCAST', 'MULTICAST']
-            : [...(site.hook === 'INPUT' ? ['LOCAL'] : []), 'UNICAST', 'MULTICAST'],
+      fc
+        .constantFrom('src-type', 'dst-type')
+        .chain((name) =>
+          option(name, stateList(isIpv4(site) ? ['MULTICAST', 'UNSPEC', 'PROHIBIT'] : ['UNICAST', 'MULTICAST', 'UNSPEC'])),
         ),
-      ),
   },
   owner: {
     fits: (site) => site.hook === 'OUTPUT',
@@ -211,6 +210,7 @@ export const MATCHES = {
         (text) => `--mode random ${text}`,
       ),
   },
+  ...SCAN_MATCHES,
 } as const satisfies Record<string, MatchGenerator>;
 
 const ttl = fc.oneof(fc.constantFrom('1', '63', '64', '65', '255'), byte.map(String));

@@ -208,7 +208,7 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
 
 /**
  * In exact mode the verifier must keep the numbers in the return slots. In a loop it gives up numbers that differ from round to
- * round, even those that belong to nobody in it: so a search for a TCP option, or a scan, does not go with exact mode.
+ * round, even those that belong to nobody in it: so a search for a TCP option does not go with exact mode.
  */
 function planFor(ctx: HookContext, usage: Usage, shape: Shape, room: number): ChainPlan {
   const plan = planChains(ctx.policy, ctx.hook, shape.loop, (_rules, chain) => verifyingCost(ctx, chain))!;
