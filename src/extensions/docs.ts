@@ -9,8 +9,8 @@ const INTRODUCTION = `# Matches and targets
 
 Generated from \`src/extensions/\` (\`npx vitest run src/extensions/docs.test.ts -u\`).
 
-An extension that is marked **BPF** runs in the tables filter, raw and security; the others may be used in nat and mangle, which stay
-with the kernel's own iptables. \`!\` before an option is allowed where the table says so. Any unambiguous beginning of an option's
+An extension that is marked **BPF** runs as a program, in every table but nat. **BPF, carried out by the kernel**: the program decides which packets meet
+the target, and the kernel's own target does it. The others leave their table with the kernel's own iptables, as nat always is. \`!\` before an option is allowed where the table says so. Any unambiguous beginning of an option's
 name is accepted, and printed in full. ACCEPT, DROP, RETURN, \`-j CHAIN\`, \`-g CHAIN\` and rules without a target need no extension.
 `;
 

@@ -1,14 +1,24 @@
 /** Targets that the kernel carries out behind our programs, against iptables, which does both. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { withNamespace } from '../../src/kernel/namespace.ts';
+import { ipv4, ipv6 } from '../../src/packet/craft.ts';
 import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
+import { TCP_FLAGS, tcp, udp } from '../../src/packet/transport.ts';
+import { randomRulesetText, UNIVERSE } from '../generate/index.ts';
 import { bpfilterFirewall } from '../support/bpfilter-firewall.ts';
+import { SEED } from '../support/budget.ts';
+import { run } from '../support/command.ts';
 import { kernelFirewall } from '../support/firewalls.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
+import { addressesOn } from '../support/topology.ts';
 import { compare } from './bisect.ts';
 import { allFlows, ENDS, tcpFlow, udpFlow } from './flows.ts';
 import { nastyStimuli } from './nasties.ts';
 import { outcomeOf } from './outcome.ts';
-import { FORWARD, INPUT, type Phase } from './stimulus.ts';
+import { routeOf } from './route.ts';
+import { FORWARD, INPUT, type Phase, type Stimulus } from './stimulus.ts';
+import { differences, withTwins } from './twin.ts';
 
 const options = { left: kernelFirewall, right: bpfilterFirewall, devices: ['eth0', 'eth1'] };
 
@@ -226,6 +236,66 @@ suite('effects in the kernel', DIFFERENTIAL, () => {
       const calls = chains.map((chain, index) => `PREROUTING -p ${index % 2 === 0 ? 'tcp' : 'udp'} -g ${chain}`);
       const tests = Array.from({ length: 31 }, (_, mark) => `FORWARD -m mark --mark ${mark}`);
       expectEqual(family, table('mangle', [...calls, ...rules], chains) + table('filter', tests));
+    });
+
+    it('random rule sets', () => {
+      const text = randomRulesetText(family, {
+        tables: ['mangle', 'filter', 'raw'],
+        targets: ['effect', 'reject'],
+        matches: ['mark', 'connmark', 'tcp', 'udp', 'multiport', 'conntrack'],
+        memory: 'none',
+        maxRules: 10,
+        universe: { ...UNIVERSE[family], devices: options.devices },
+      });
+      for (const rules of fc.sample(text, { seed: SEED, numRuns: 8 })) expectEqual(family, rules);
+    });
+
+    it('MARK and TOS choose routes', () => {
+      const rules = [
+        'PREROUTING -p tcp -j MARK --set-mark 0x1',
+        'OUTPUT -p udp -m udp --dport 53 -j MARK --set-mark 0x1',
+        'OUTPUT -p tcp -j TOS --set-tos 0x10/0xff',
+        'OUTPUT -p udp -m mark --mark 0x1 -j MARK --or-mark 0x2',
+      ];
+      const tests = ['eth0', 'eth1', 'eth2'].flatMap((device) => [`OUTPUT -o ${device}`, `FORWARD -o ${device}`]);
+      const sets = { [family]: table('mangle', rules) + table('filter', tests) };
+      const devices = ['eth0', 'eth1', 'eth2'];
+      const ip = family === 'ipv4' ? '-4' : '-6';
+      const ends = ENDS[family];
+      const far = addressesOn(1, 2)[family];
+      const packets = [
+        tcp({ source: 4000, destination: 80, flags: TCP_FLAGS.SYN }),
+        udp({ source: 4000, destination: 53 }),
+        udp({ source: 4000, destination: 54 }),
+      ];
+      const own = addressesOn(1, 1)[family];
+      const sent = packets.map(
+        (payload): Stimulus => ({
+          kind: 'local',
+          family,
+          packet:
+            family === 'ipv4'
+              ? ipv4({ source: own, destination: far }, payload)
+              : ipv6({ source: own, destination: far }, payload),
+        }),
+      );
+      withTwins(sets, { ...options, devices }, (left, right) => {
+        const observed = [left, right].map((side) => {
+          withNamespace(side.topology.namespace, () => {
+            for (const mark of ['0x1', '0x3']) run('ip', [ip, 'rule', 'add', 'fwmark', mark, 'table', '100']);
+            run('ip', [ip, 'rule', 'add', 'tos', '0x10', 'table', '100']);
+            run('ip', [ip, 'route', 'add', 'default', 'dev', 'eth2', 'table', '100']);
+          });
+          side.topology.deliver(routeOf({ path: FORWARD, stimuli: [] }));
+          const results = [...sent, ...tcpFlow(ends, { client: 4000, server: 80 })].map((stimulus) =>
+            side.send(stimulus),
+          );
+          side.settle();
+          return side.observe(results);
+        });
+        expect(observed[0]!.saved[family]).toMatch(/\[[1-9]\d*:\d+\] -A OUTPUT -o eth2/);
+        expect(differences(observed[0]!, observed[1]!)).toEqual([]);
+      });
     });
   });
 });
