@@ -57,6 +57,7 @@ function start({ rows }: Subject): LiveRun {
     layout: regionLayout(rows.count + 2 * UPDATES + 256, Math.ceil(slots * 2.25) + 65_536),
     limits: LIMITS,
     passesOver: true,
+    guards: [],
     counter: (row) => row * 16,
     action: () => 2,
   });

@@ -123,6 +123,8 @@ suite('the value of a map as memory', ['root'], () => {
         spare: [parts.length],
         layout,
         limits,
+        passesOver: true,
+        guards: [],
         counter: (row) => rules[rows.entry[row]!]!.counter,
         action: () => 0,
       });

@@ -5,9 +5,11 @@ import type { Box } from './live-rows.ts';
 export interface LiveRule {
   /** The packets it is about: any of these boxes. */
   readonly boxes: readonly Box[];
+  /** Packets that one of the run's guards drops right before the rule; guards have places of their own. */
+  readonly guards?: readonly { readonly guard: number; readonly boxes: readonly Box[] }[];
   /** Nothing behind it is asked any more once it matched. */
   readonly final: boolean;
-  /** What the payload says of its rows. */
+  /** What the payload says of its rows; of the guards' rows it says ACTIONS.hotdrop. */
   readonly counter: number;
   readonly action: number;
 }

@@ -8,7 +8,7 @@ import type { Rows } from '../rows.ts';
 import { CHILD_SHIFT, FIRST_ROW_WORD, LEAF, LEAF_CONTINUES, NOTHING, SLOT_WORDS } from '../slots.ts';
 import type { LiveRows } from './live-rows.ts';
 import type { LivePart } from './parts.ts';
-import { isTree } from './placement.ts';
+import { isRuleTree } from './placement.ts';
 import type { Transaction } from './transaction.ts';
 import { giveTree, type LiveLimits } from './tree.ts';
 import type { TreePart } from './tree-part.ts';
@@ -37,7 +37,7 @@ export function takeSnapshot(rows: LiveRows, isIn: (row: number) => boolean): Sn
 
 /** Why parts cannot take the place of a run's trees; undefined when they can. One place stays empty for what comes later. */
 export function misfit(parts: readonly Part[], places: readonly LivePart[], limits: LiveLimits): 'shape' | undefined {
-  if (parts.length >= places.filter(isTree).length) return 'shape';
+  if (parts.length >= places.filter(isRuleTree).length) return 'shape';
   const fits = parts.every(
     ({ depth, longestLeaf, hash }) => hash === undefined && depth <= limits.levels && longestLeaf <= limits.leafSlots,
   );

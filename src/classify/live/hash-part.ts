@@ -11,6 +11,8 @@ import { buildSlot, giveTree, wholeRegion } from './tree.ts';
 export interface HashPart {
   readonly kind: 'hash';
   readonly place: number;
+  /** As in a TreePart. */
+  readonly group: number;
   readonly hash: HashSpec;
   /** First bucket, a slot. */
   first: number;
@@ -36,7 +38,7 @@ export function bucketsCopied(part: { readonly kind: 'tree' } | HashPart, alone:
 }
 
 export function createHashPart(
-  place: number,
+  { place, group }: { readonly place: number; readonly group: number },
   hash: HashSpec,
   first: number,
   rows: LiveRows,
@@ -54,6 +56,7 @@ export function createHashPart(
   return {
     kind: 'hash',
     place,
+    group,
     hash,
     first,
     heads,

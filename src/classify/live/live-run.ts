@@ -7,13 +7,14 @@
 import { encodeRegion, type PlacedPart, REGION, type RegionLayout, TABLES } from '../image.ts';
 import type { Part } from '../part.ts';
 import type { Rows } from '../rows.ts';
+import { ACTIONS } from '../shape.ts';
 import type { Change, Edit, LiveRule, Outcome, Refusal } from './change.ts';
 import { misfit, replaceTrees, type Snapshot, takeSnapshot } from './compaction.ts';
 import { bucketsCopied } from './hash-part.ts';
 import { createHeap } from './heap.ts';
-import { createLiveRows, type LiveRows } from './live-rows.ts';
-import { startParts, writeTable } from './parts.ts';
-import { createPlacement, isTree, OVERLAY_ROWS } from './placement.ts';
+import { type Box, boxOf, createLiveRows, type LiveRows } from './live-rows.ts';
+import { guardRowsOf, rankEntries, startParts, writeTable } from './parts.ts';
+import { createPlacement, isRuleTree, isTree, OVERLAY_ROWS } from './placement.ts';
 import { heapOf, type Place } from './read.ts';
 import { OrderFull, RowsFull, reasonOf } from './reasons.ts';
 import { createSequence, NOBODY } from './sequence.ts';
@@ -21,10 +22,13 @@ import { beginTransaction, payloadOffset, type Transaction } from './transaction
 import type { LiveLimits } from './tree.ts';
 
 export interface LiveSource {
+  /** The rows of the rules; then those of each guard, whose entries begin anew. */
   readonly rows: Rows;
   readonly parts: readonly PlacedPart[];
-  /** Places for trees that hold nothing yet; at least one. Rows that fit nowhere else go there. */
+  /** Places for trees that hold nothing yet; at least one of the rules' and one of each guard's. Rows that fit nowhere else go there. */
   readonly spare: readonly number[];
+  /** Places of each guard, from..to); the others are the rules'. */
+  readonly guards: readonly { readonly from: number; readonly to: number }[];
   readonly layout: RegionLayout;
   readonly limits: LiveLimits;
   /** The program goes on behind a row that matches and has no order (NO_ORDER): wide rows can be taken away with one store. */
@@ -86,19 +90,18 @@ interface Pending {
 export function createLiveRun(source: LiveSource): LiveRun {
   const { layout, limits } = source;
   const { count } = source.rows;
-  const entry = new Uint32Array(count);
+  const { entry, rules: ruleTotal } = rankEntries(source.rows);
   const counter = new Uint32Array(count);
   const action = new Uint32Array(count);
   for (let row = 0; row < count; row++) {
-    // Entries ascend, so rules are numbered by where they change.
-    if (row > 0) entry[row] = entry[row - 1]! + (source.rows.entry[row] === source.rows.entry[row - 1] ? 0 : 1);
     counter[row] = source.counter(row);
     action[row] = source.action(row);
   }
-  const ruleTotal = count === 0 ? 0 : entry[count - 1]! + 1;
   const sequence = createSequence(ruleTotal, layout.rowCapacity);
   const initial: Rows = { ...source.rows, entry };
-  const rows = createLiveRows(initial, (row) => sequence.order[entry[row]!]!, layout.rowCapacity);
+  const isGuards = guardRowsOf(source);
+  const orderOf = (row: number): number => 2 * sequence.order[entry[row]!]! - isGuards[row]!;
+  const rows = createLiveRows(initial, orderOf, layout.rowCapacity);
   const payload = { count, order: rows.order, counter, action };
   const region = new Uint32Array(encodeRegion(layout, source.parts, payload).buffer);
   const used = source.parts.reduce((sum, { part }) => sum + part.slots, 0);
@@ -143,16 +146,25 @@ export function createLiveRun(source: LiveSource): LiveRun {
     return pending.every((earlier) => earlier.place === place);
   }
 
-  function addRow(transaction: Transaction, rule: number, index: number, what: LiveRule): void {
-    const row = rows.take(what.boxes[index]!, rule, sequence.order[rule]!, what.final);
+  function addRow(transaction: Transaction, rule: number, box: Box, group: number, what: LiveRule): void {
+    // A guard's row comes right before the rule's.
+    const order = 2 * sequence.order[rule]! - Math.min(1, group);
+    const row = rows.take(box, rule, order, group > 0 || what.final);
     if (row < 0) throw new RowsFull();
     rowsTaken++;
     nextRow[row] = firstRow[rule]!;
     firstRow[rule] = row;
     const offset = payloadOffset(row);
-    region.set([sequence.order[rule]!, what.counter, what.action, 0], offset / 4);
+    region.set(group > 0 ? [order, 0, ACTIONS.hotdrop, 0] : [order, what.counter, what.action, 0], offset / 4);
     transaction.wrote(offset, REGION.rowBytes);
-    placement.insert(transaction, row);
+    placement.insert(transaction, row, group);
+  }
+
+  function addRows(transaction: Transaction, rule: number, what: LiveRule): void {
+    for (const box of what.boxes) addRow(transaction, rule, box, 0, what);
+    for (const { guard, boxes } of what.guards ?? []) {
+      for (const box of boxes) addRow(transaction, rule, box, guard + 1, what);
+    }
   }
 
   function removeRows(transaction: Transaction, rule: number): void {
@@ -172,7 +184,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
       setApart(within, before);
       sequence.insert(id, before);
     }
-    for (let i = rule.boxes.length - 1; i >= 0; i--) addRow(within, id, i, rule);
+    addRows(within, id, rule);
     return id;
   }
 
@@ -186,18 +198,25 @@ export function createLiveRun(source: LiveSource): LiveRun {
       sequence.renumber(rule, crowd.orders[i]!);
     });
     crowd.rules.forEach((rule, i) => {
-      for (let box = 0; box < rules[i]!.boxes.length; box++) addRow(transaction, rule, box, rules[i]!);
+      addRows(transaction, rule, rules[i]!);
     });
   }
 
   function readRule(rule: number): LiveRule {
-    const boxes: LiveRule['boxes'][number][] = [];
+    const boxes: Box[] = [];
+    const guards: { guard: number; boxes: Box[] }[] = [];
+    const about = { final: false, counter: 0, action: 0 };
     for (let row = firstRow[rule]!; row >= 0; row = nextRow[row]!) {
-      boxes.push(rows.lo.map((column, d) => [column[row]!, rows.hi[d]![row]!]));
+      const { group } = parts.find(({ place }) => place === partOf[row])!;
+      if (group > 0) {
+        guards.push({ guard: group - 1, boxes: [boxOf(rows, row)] });
+        continue;
+      }
+      boxes.push(boxOf(rows, row));
+      const at = payloadOffset(row) / 4;
+      Object.assign(about, { final: rows.final[row] === 1, counter: region[at + 1]!, action: region[at + 2]! });
     }
-    const row = firstRow[rule]!;
-    const at = payloadOffset(Math.max(0, row)) / 4;
-    return { boxes, final: row >= 0 && rows.final[row] === 1, counter: region[at + 1]!, action: region[at + 2]! };
+    return { boxes, guards, ...about };
   }
 
   function apply(
@@ -218,7 +237,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
           break;
         case 'replace':
           removeRows(transaction, edit.id);
-          for (let i = edit.rule.boxes.length - 1; i >= 0; i--) addRow(transaction, edit.id, i, edit.rule);
+          addRows(transaction, edit.id, edit.rule);
           break;
       }
     }
@@ -229,13 +248,13 @@ export function createLiveRun(source: LiveSource): LiveRun {
   function isAlone(edits: readonly Edit[]): boolean {
     const [edit] = edits;
     if (edits.length !== 1 || edit === undefined) return false;
-    if (edit.kind === 'insert') return edit.rule.boxes.length === 1;
+    if (edit.kind === 'insert') return rowsOfRule(edit.rule) === 1;
     return edit.kind === 'remove' && firstRow[edit.id]! >= 0 && nextRow[firstRow[edit.id]!]! < 0;
   }
 
   function change(edits: readonly Edit[]): Outcome {
     if (exhausted !== undefined) return { kind: 'full', why: exhausted };
-    const boxes = edits.reduce((sum, edit) => sum + (edit.kind === 'remove' ? 0 : edit.rule.boxes.length), 0);
+    const boxes = edits.reduce((sum, edit) => sum + (edit.kind === 'remove' ? 0 : rowsOfRule(edit.rule)), 0);
     const alone = isAlone(edits);
     const copies = parts.reduce((sum, part) => sum + bucketsCopied(part, alone), 0);
     const scarce = base.heap.free < RESERVE_SLOTS + copies || rowsTaken + boxes + CROWD > layout.rowCapacity;
@@ -285,7 +304,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
 
   /** The rows in trees, for `adopt`. */
   function snapshot(): Snapshot {
-    opened = takeSnapshot(rows, (row) => parts.some((part) => isTree(part) && part.place === partOf[row]));
+    opened = takeSnapshot(rows, (row) => parts.some((part) => isRuleTree(part) && part.place === partOf[row]));
     return opened;
   }
 
@@ -298,7 +317,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
     const late: number[] = [];
     const early = new Uint8Array(rows.count);
     for (const id of taken.ids) early[id] = 1;
-    const trees = parts.filter(isTree);
+    const trees = parts.filter(isRuleTree);
     for (let row = 0; row < rows.count; row++) {
       if (rows.alive[row] === 1 && early[row] === 0 && trees.some(({ place }) => place === partOf[row])) late.push(row);
     }
@@ -327,7 +346,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
         rows.alive[row] = 0;
         placement.remove({ ...transaction, rowsFreed: [] }, row);
       }
-      for (const row of late) placement.insert(transaction, row);
+      for (const row of late) placement.insert(transaction, row, 0);
       giveRows(held.splice(0));
     } catch (error) {
       exhausted = reasonOf(error);
@@ -357,7 +376,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
         freeRules.push(...rulesFreed);
       }
     },
-    orderOf: (id) => sequence.order[id]!,
+    orderOf: (id) => 2 * sequence.order[id]!,
     status() {
       const overlays = parts.filter(isTree).filter(({ members }) => members !== undefined);
       const overlayRows = overlays.reduce((sum, part) => sum + part.rows, 0);
@@ -371,4 +390,8 @@ export function createLiveRun(source: LiveSource): LiveRun {
       };
     },
   };
+}
+
+function rowsOfRule(rule: LiveRule): number {
+  return (rule.guards ?? []).reduce((sum, { boxes }) => sum + boxes.length, rule.boxes.length);
 }

@@ -14,8 +14,8 @@ export interface Placement {
   readonly partOf: Int16Array;
   /** Rows that were taken away and still lie in leaves. */
   readonly zombies: Set<number>;
-  /** Puts a row where it costs least. @throws ShapeExceeded */
-  insert(transaction: Transaction, row: number): void;
+  /** Puts a row where it costs least among the parts of a group. @throws ShapeExceeded */
+  insert(transaction: Transaction, row: number, group: number): void;
   /** Takes out a row that is no longer alive. */
   remove(transaction: Transaction, row: number): void;
 }
@@ -44,19 +44,25 @@ export function isTree(part: LivePart): part is TreePart {
   return part.kind === 'tree';
 }
 
+/** A tree of rules' rows. */
+export function isRuleTree(part: LivePart): part is TreePart {
+  return part.kind === 'tree' && part.group === 0;
+}
+
 export function createPlacement({ region, rows, parts, partOf, passesOver, quiet }: PlacementBase): Placement {
   const byPlace = new Map(parts.map((part) => [part.place, part]));
   const zombies = new Set<number>();
 
-  function choose(transaction: Transaction, row: number): LivePart {
-    for (const part of parts) {
+  function choose(transaction: Transaction, row: number, group: number): LivePart {
+    const own = parts.filter((part) => part.group === group);
+    for (const part of own) {
       if (part.kind !== 'hash' || !hashTakes(part, rows, row)) continue;
       // In the table a part's first order stands, too; one store cannot lower it.
       const lowers = rows.order[row]! < part.firstOrder;
       hashInsert(part, lowers ? { ...transaction, alone: false } : transaction, row, quiet(part.place));
       return part;
     }
-    const trees = parts.filter(isTree);
+    const trees = own.filter(isTree);
     let best: TreePart | undefined;
     let least = INSERT_LEAVES;
     for (const part of trees) {
@@ -106,8 +112,8 @@ export function createPlacement({ region, rows, parts, partOf, passesOver, quiet
     parts,
     partOf,
     zombies,
-    insert(transaction, row) {
-      const part = choose(transaction, row);
+    insert(transaction, row, group) {
+      const part = choose(transaction, row, group);
       partOf[row] = part.place;
       part.firstOrder = Math.min(part.firstOrder, rows.order[row]!);
     },

@@ -1,13 +1,13 @@
 /**
- * The order of rules while rules come and go: a linked list whose members have numbers (u32) with gaps, so that two rules
+ * The order of rules while rules come and go: a linked list whose members have numbers (31 bits) with gaps, so that two rules
  * are compared by two numbers and a new one goes between its neighbours without changing theirs.
  */
 
 /** No rule. */
 export const NOBODY = 0xffffffff;
 
-/** Numbers are below this; the one above it stands for "nothing found". */
-const END = 0xfffffffe;
+/** Numbers are below this: twice a number, and one less than that, are orders of rows. */
+const END = 0x7fffffff;
 /** How far a rule is put from the one before which, or behind which, rules are put again and again. */
 const NEAR = 64;
 /** How far the first and the last rule are put from the others. */
@@ -40,9 +40,9 @@ export function createSequence(count: number, capacity: number): Sequence {
   const next = new Uint32Array(capacity).fill(NOBODY);
   const previous = new Uint32Array(capacity).fill(NOBODY);
   // The middle half of the numbers: rules are most often put at the ends.
-  const step = Math.max(1, Math.floor(2 ** 31 / (count + 1)));
+  const step = Math.max(1, Math.floor(2 ** 30 / (count + 1)));
   for (let rule = 0; rule < count; rule++) {
-    order[rule] = 2 ** 30 + step * rule;
+    order[rule] = 2 ** 29 + step * rule;
     next[rule] = rule + 1 < count ? rule + 1 : NOBODY;
     previous[rule] = rule > 0 ? rule - 1 : NOBODY;
   }
@@ -52,7 +52,7 @@ export function createSequence(count: number, capacity: number): Sequence {
 
   /** The number for a rule between two others, or -1. */
   const between = (left: number, right: number): number => {
-    if (left === NOBODY && right === NOBODY) return 2 ** 31;
+    if (left === NOBODY && right === NOBODY) return 2 ** 30;
     const low = left === NOBODY ? 0 : order[left]!;
     const high = right === NOBODY ? END : order[right]!;
     const gap = high - low;

@@ -101,6 +101,7 @@ export function start(
     layout: regionLayout(rows.count + 400, used + 12_000),
     limits: { levels: 24, leafSlots: 64 },
     passesOver: true,
+    guards: [],
     counter: (row) => rules[rows.entry[row]!]!.counter,
     action: (row) => rules[rows.entry[row]!]!.action,
   });

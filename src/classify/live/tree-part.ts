@@ -8,6 +8,8 @@ import { buildSlot, editTree, giveTree, leavesMet, type Slot, wholeRegion } from
 export interface TreePart {
   readonly kind: 'tree';
   readonly place: number;
+  /** 0: rows of rules; n: those of guard n - 1. */
+  readonly group: number;
   /** -1: no part now. */
   root: number;
   rows: number;
