@@ -23,3 +23,20 @@ export function withLoaded<T>(generation: CompiledGeneration, body: (loaded: Loa
     for (const map of maps.values()) map.close();
   }
 }
+
+/** The same for a body that takes its time. */
+export async function withLoadedAsync<T>(
+  generation: CompiledGeneration,
+  body: (loaded: Loaded) => Promise<T>,
+): Promise<T> {
+  const maps = new Map<string, BpfMap>();
+  const programs = new Map<CompiledHook, BpfProgram>();
+  try {
+    for (const spec of [...PERSISTENT_MAPS, ...generation.maps]) maps.set(spec.name, createMap(spec));
+    for (const hook of generation.hooks) programs.set(hook, loadProgram(hook.program, maps));
+    return await body({ maps, program: (hook) => programs.get(hook)! });
+  } finally {
+    for (const program of programs.values()) program.close();
+    for (const map of maps.values()) map.close();
+  }
+}
