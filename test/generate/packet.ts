@@ -8,6 +8,7 @@ import { icmp, type Payload, raw, tcp, truncated, udp, udplite } from '../../src
 import { type ConntrackView, type PacketView, packetView } from '../../src/policy/packet-view.ts';
 import { dccpPayload, indexedPayload, sctpPayload, tcpWithOptions } from './headers.ts';
 import { nastyPackets } from './nasty.ts';
+import { conntrackExtras, surroundingsOf } from './surroundings.ts';
 import { UNIVERSE, type Universe } from './universe.ts';
 
 export interface PacketShape {
@@ -193,7 +194,7 @@ type Surroundings = Partial<Omit<PacketView, 'family' | 'bytes'>>;
 function surroundings(universe: Universe, hook: Hook | undefined): fc.Arbitrary<Surroundings> {
   const device = fc
     .constantFrom(...universe.devices)
-    .map((name) => ({ name, ifindex: universe.devices.indexOf(name) + 1 }));
+    .map((name) => ({ name, ifindex: universe.devices.indexOf(name) + 1, group: universe.devices.indexOf(name) }));
   const maybe = <T>(set: ReadonlySet<Hook>, value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
     hook === undefined ? fc.option(value, { nil: undefined }) : set.has(hook) ? value : fc.constant(undefined);
   const mac = fc.constantFrom(...universe.macs).map((text) => {
@@ -220,6 +221,9 @@ function surroundings(universe: Universe, hook: Hook | undefined): fc.Arbitrary<
         fc.integer({ min: 0, max: 0xffff_ffff }),
       ),
     })
+    .chain((members) =>
+      surroundingsOf(members.routeDstType !== 0).map((environment) => ({ ...members, ...environment })),
+    )
     .map(({ word, ...members }) => present({ ...members, random: () => word }));
 }
 
@@ -245,7 +249,9 @@ function conntrack(universe: Universe): fc.Arbitrary<Surroundings> {
     // ESTABLISHED 0, RELATED 1, NEW 2, ESTABLISHED_REPLY 3, RELATED_REPLY 4.
     {
       weight: 3,
-      arbitrary: fc.tuple(ct, fc.integer({ min: 0, max: 4 })).map(([entry, ctInfo]) => ({ ct: entry, ctInfo })),
+      arbitrary: fc
+        .tuple(ct, conntrackExtras, fc.integer({ min: 0, max: 4 }))
+        .map(([entry, extras, ctInfo]) => ({ ct: { ...entry, ...extras }, ctInfo })),
     },
     { weight: 1, arbitrary: fc.constant({ ctInfo: 7 }) },
     { weight: 1, arbitrary: fc.constant({ ctInfo: 0 }) },
