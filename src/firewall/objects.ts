@@ -12,8 +12,17 @@ const LIST_SET = 'list:set';
 /** The type whose elements a match can complete (ip_set_test, -EAGAIN). */
 const COMPLETED = 'bitmap:ip,mac';
 
-/** Reads what these rule sets name; asks nothing when they name nothing. @throws SyscallError */
-export function readObjects(rulesets: readonly Ruleset[]): KernelObjects {
+/** Reads what these rule sets name; asks nothing when they name nothing. Undefined where that is not permitted. @throws SyscallError */
+export function readObjects(rulesets: readonly Ruleset[]): KernelObjects | undefined {
+  try {
+    return permittedObjects(rulesets);
+  } catch (error) {
+    if (isErrno(error, 'EPERM')) return undefined;
+    throw error;
+  }
+}
+
+function permittedObjects(rulesets: readonly Ruleset[]): KernelObjects {
   const mentions = rulesets.flatMap(mentionsIn);
   const programs = new Map<string, ProgramFacts>();
   for (const { kind, name } of mentions) {

@@ -32,7 +32,7 @@ export type Placing =
 
 export interface PlacingOptions {
   readonly strict?: boolean;
-  readonly objects?: KernelObjects;
+  readonly objects?: KernelObjects | undefined;
   readonly named?: readonly NamedTable[];
   readonly taken?: ReadonlySet<string>;
 }

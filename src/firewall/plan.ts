@@ -58,7 +58,7 @@ export interface PlanOptions {
   /** A table that cannot run as programs is an error, instead of staying with the kernel (nat always does). */
   readonly strict?: boolean;
   /** What the machine has of what the rules name; absent where no machine was asked. */
-  readonly objects?: KernelObjects;
+  readonly objects?: KernelObjects | undefined;
   /** Lists and tables with names that are there already, or that an earlier plan makes (plan-families.ts). */
   readonly named?: readonly NamedTable[];
   /** Keys of those that rules of the other family's tables in the kernel use. */

@@ -43,14 +43,14 @@ function missingFeatures(plans: readonly FamilyPlan[]): readonly { feature: Feat
   });
 }
 
-function featuresOf({ compiled, kernelTables }: FamilyPlan): readonly string[] {
+function featuresOf({ compiled, kernelTables, questions }: FamilyPlan): readonly string[] {
   const effects = compiled.hooks.some((hook) => hook.effects.length > 0);
   const rejects = compiled.hooks.some((hook) => hook.reject.length > 0);
   return [
     ...(compiled.needs.conntrack.length > 0 ? ['connection-tracking'] : []),
     ...(compiled.needs.log ? ['ring-buffer'] : []),
     ...(rejects ? ['bpf-match', 'reject-answers'] : []),
-    ...(effects ? ['bpf-match'] : []),
+    ...(effects || questions.length > 0 ? ['bpf-match'] : []),
     ...(effects || kernelTables.length > 0 ? ['iptables'] : []),
   ];
 }
