@@ -3,7 +3,20 @@ import { describe, expect, it } from 'vitest';
 import { buildClassifier } from '../classifier.ts';
 import { REGION } from '../image.ts';
 import type { Change, LiveRule, Outcome } from './change.ts';
-import { CASE, corners, expected, found, type Model, plan, reachable, start, write } from './testing.ts';
+import {
+  CASE,
+  corners,
+  expected,
+  expectedGuard,
+  found,
+  foundGuard,
+  GUARDS,
+  type Model,
+  plan,
+  reachable,
+  start,
+  write,
+} from './testing.ts';
 
 function done(outcome: Outcome): Change {
   if (outcome.kind === 'full') throw new Error(outcome.why);
@@ -35,6 +48,10 @@ describe('a run that changes', () => {
           region[change.commit.offset / 4] = change.commit.value;
           apply(change.ids);
           expect(probes.map((key) => found(live, region, key))).toEqual(probes.map((key) => expected(model, key)));
+          for (let guard = 0; guard < GUARDS; guard++) {
+            const guards = probes.map((key) => foundGuard(live, region, key, guard));
+            expect(guards).toEqual(probes.map((key) => expectedGuard(model, key, guard)));
+          }
           if (step.release || live.status().pending > 10) live.release(change.number);
         }
         expect(Buffer.compare(Buffer.from(region.buffer), Buffer.from(live.region.buffer))).toBe(0);

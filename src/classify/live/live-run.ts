@@ -358,9 +358,10 @@ export function createLiveRun(source: LiveSource): LiveRun {
   return {
     region,
     layout,
-    places: parts.map((part) =>
-      part.kind === 'hash' ? { place: part.place, hash: part.hash } : { place: part.place },
-    ),
+    places: parts.map((part) => {
+      const at = { place: part.place, group: part.group };
+      return part.kind === 'hash' ? { ...at, hash: part.hash } : at;
+    }),
     rows,
     rules: ruleTotal,
     change,

@@ -8,6 +8,8 @@ import { type WalkCost, walkTree } from '../walk.ts';
 /** What a place is for; how to begin there is part of the program. */
 export interface Place {
   readonly place: number;
+  /** 0: rules; n: guard n - 1. A look-up asks the places of one group. */
+  readonly group: number;
   readonly hash?: HashSpec;
 }
 

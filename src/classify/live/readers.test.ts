@@ -7,12 +7,12 @@ import { packKey, recordContains } from '../lanes.ts';
 import { CHILD_SHIFT, DIMENSION_SHIFT, FIRST_ROW_WORD, LEAF, LEAF_CONTINUES, NOTHING, SLOT_WORDS } from '../slots.ts';
 import type { LiveRule } from './change.ts';
 import type { LiveRun } from './live-run.ts';
-import { CASE, corners, expected, plan, start, write } from './testing.ts';
+import { CASE, corners, expected, groupPlaces, plan, start, write } from './testing.ts';
 import { payloadOffset } from './transaction.ts';
 
 /** A look-up that stops before every load; the counter of the row that it finds, or -1. */
 function* reader(live: LiveRun, region: Uint32Array, key: readonly number[]): Generator<undefined, number> {
-  const { layout, places, rows } = live;
+  const { layout, rows } = live;
   const packed = packKey(rows.plan, Uint32Array.from(key));
   const heap = layout.heap / 4;
   function* load(word: number): Generator<undefined, number> {
@@ -21,7 +21,7 @@ function* reader(live: LiveRun, region: Uint32Array, key: readonly number[]): Ge
   }
   const active = yield* load(REGION.active / 4);
   let [order, counter] = [NO_ORDER, -1];
-  for (const { place, hash } of places) {
+  for (const { place, hash } of groupPlaces(live, 0)) {
     const descriptor = (REGION.descriptors + active * REGION.descriptorTable) / 4 + 2 * place;
     yield;
     const [root, slots] = [region[descriptor]!, region[descriptor + 1]!];

@@ -1,13 +1,14 @@
 /** What tests of changing runs share: the list as it should be, random rules and changes. */
 import fc from 'fast-check';
-import { buildClassifier, type Choice } from '../classifier.ts';
+import { buildClassifier, buildParts, type Choice } from '../classifier.ts';
 import { PAYLOAD, REGION, regionLayout } from '../image.ts';
 import { encodeRecords } from '../lanes.ts';
 import { treePart } from '../part.ts';
 import { thresholdCount } from '../relocate.ts';
-import { type Rows, rowsBuilder } from '../rows.ts';
+import { joinRows, type Rows, rowsBuilder } from '../rows.ts';
 import { CHILD_SHIFT, FIRST_ROW_WORD, LEAF, LEAF_CONTINUES, NOTHING, recordSlots, SLOT_WORDS } from '../slots.ts';
 import type { Change, Edit, LiveRule } from './change.ts';
+import type { Box } from './live-rows.ts';
 import { createLiveRun, type LiveRun } from './live-run.ts';
 import { heapOf, lookupRegion } from './read.ts';
 import { payloadOffset } from './transaction.ts';
@@ -21,11 +22,24 @@ export interface Model {
 
 /** The counter of the first rule that holds the key, or -1. Counters tell the rules apart. */
 export function expected(model: Model, key: readonly number[]): number {
-  const found = model.rules.find(({ rule }) =>
-    rule.boxes.some((box) => box.every(([lo, hi], d) => key[d]! >= lo && key[d]! <= hi)),
-  );
+  const found = model.rules.find(({ rule }) => rule.boxes.some((box) => holds(box, key)));
   return found === undefined ? -1 : found.rule.counter;
 }
+
+/** Id of the first rule before which the guard drops the key, or -1. */
+export function expectedGuard(model: Model, key: readonly number[], which: number): number {
+  const found = model.rules.find(({ rule }) =>
+    (rule.guards ?? []).some(({ guard, boxes }) => guard === which && boxes.some((box) => holds(box, key))),
+  );
+  return found === undefined ? -1 : found.id;
+}
+
+function holds(box: Box, key: readonly number[]): boolean {
+  return box.every(([lo, hi], d) => key[d]! >= lo && key[d]! <= hi);
+}
+
+/** Guards of a run in the tests. */
+export const GUARDS = 2;
 
 function interval(max: number): fc.Arbitrary<Bounds> {
   const value = fc.oneof(fc.integer({ min: 0, max: Math.min(max, 12) }), fc.integer({ min: 0, max }), fc.constant(max));
@@ -45,6 +59,13 @@ function interval(max: number): fc.Arbitrary<Bounds> {
 export const RULE = (max: readonly number[]) =>
   fc.record({
     boxes: fc.array(fc.tuple(...max.map(interval)), { minLength: 1, maxLength: 3 }),
+    guards: fc.array(
+      fc.record({
+        guard: fc.nat(GUARDS - 1),
+        boxes: fc.array(fc.tuple(...max.map(interval)), { minLength: 1, maxLength: 2 }),
+      }),
+      { maxLength: 2 },
+    ),
     final: fc.boolean(),
     action: fc.nat(7),
   });
@@ -80,32 +101,61 @@ export function start(
   rules: readonly LiveRule[],
   choice: Choice | 'one tree',
 ): { live: LiveRun; model: Model } {
+  const own = rowsOf(
+    max,
+    rules.map(({ boxes, final }) => ({ boxes, final })),
+  );
+  const guarded = Array.from({ length: GUARDS }, (_, guard) =>
+    rowsOf(
+      max,
+      rules.map(({ guards }) => ({
+        boxes: (guards ?? []).flatMap((one) => (one.guard === guard ? one.boxes : [])),
+        final: true,
+      })),
+    ),
+  );
+  const rows = joinRows([own, ...guarded]);
+  const records = encodeRecords(rows);
+  const list = Uint32Array.from({ length: own.count }, (_, row) => row);
+  const main = choice === 'one tree' ? [treePart(own, encodeRecords(own), list)!] : buildClassifier(own, choice).parts;
+  const parts = main.map((part, place) => ({ place, part }));
+  const spare = [main.length, main.length + 1];
+  let next = main.length + 2;
+  let first = own.count;
+  const guards = guarded.map(({ count }) => {
+    const from = next;
+    const its = Uint32Array.from({ length: count }, (_, i) => first + i);
+    first += count;
+    for (const part of buildParts(rows, records, its, 'trees')) parts.push({ place: next++, part });
+    spare.push(next++);
+    return { from, to: next };
+  });
+  const used = parts.reduce((sum, { part }) => sum + part.slots, 0);
+  const live = createLiveRun({
+    rows,
+    parts,
+    spare,
+    guards,
+    layout: regionLayout(rows.count + 400, used + 12_000),
+    limits: { levels: 24, leafSlots: 64 },
+    passesOver: true,
+    counter: (row) => (row < own.count ? rules[rows.entry[row]!]!.counter : 0),
+    action: (row) => (row < own.count ? rules[rows.entry[row]!]!.action : 0),
+  });
+  return { live, model: { rules: rules.map((rule, id) => ({ id, rule })) } };
+}
+
+function rowsOf(max: readonly number[], rules: readonly Pick<LiveRule, 'boxes' | 'final'>[]): Rows {
   const builder = rowsBuilder(max);
-  rules.forEach((rule, entry) => {
-    for (const box of rule.boxes) {
-      builder.add(entry, rule.final);
+  rules.forEach(({ boxes, final }, entry) => {
+    for (const box of boxes) {
+      builder.add(entry, final);
       box.forEach(([lo, hi], d) => {
         builder.narrow(d, lo, hi);
       });
     }
   });
-  const rows: Rows = builder.finish();
-  const all = Uint32Array.from({ length: rows.count }, (_, row) => row);
-  const parts =
-    choice === 'one tree' ? [treePart(rows, encodeRecords(rows), all)!] : buildClassifier(rows, choice).parts;
-  const used = parts.reduce((sum, part) => sum + part.slots, 0);
-  const live = createLiveRun({
-    rows,
-    parts: parts.map((part, place) => ({ place, part })),
-    spare: [parts.length, parts.length + 1],
-    layout: regionLayout(rows.count + 400, used + 12_000),
-    limits: { levels: 24, leafSlots: 64 },
-    passesOver: true,
-    guards: [],
-    counter: (row) => rules[rows.entry[row]!]!.counter,
-    action: (row) => rules[rows.entry[row]!]!.action,
-  });
-  return { live, model: { rules: rules.map((rule, id) => ({ id, rule })) } };
+  return builder.finish();
 }
 
 /** The edits for rules of the model, and the model as it is behind them. */
@@ -148,8 +198,19 @@ export function plan(
 }
 
 export function found(live: LiveRun, region: Uint32Array, key: readonly number[]): number {
-  const { row } = lookupRegion(region, live.layout, live.rows.plan, live.places, Uint32Array.from(key));
+  const { row } = lookupRegion(region, live.layout, live.rows.plan, groupPlaces(live, 0), Uint32Array.from(key));
   return row < 0 ? -1 : region[(payloadOffset(row) + PAYLOAD.counter) / 4]!;
+}
+
+/** Id of the rule whose guard the region finds first, or -1. */
+export function foundGuard(live: LiveRun, region: Uint32Array, key: readonly number[], guard: number): number {
+  const places = groupPlaces(live, guard + 1);
+  const { row } = lookupRegion(region, live.layout, live.rows.plan, places, Uint32Array.from(key));
+  return row < 0 ? -1 : live.rows.entry[row]!;
+}
+
+export function groupPlaces(live: LiveRun, group: number): LiveRun['places'] {
+  return live.places.filter((place) => place.group === group);
 }
 
 export function write(region: Uint32Array, { offset, bytes }: Change['writes'][number]): void {
