@@ -1,9 +1,10 @@
 /** Transport fields that have no place in the flow word of this copy of the rules. They need the header's offset. */
 
-import { add, and, arsh, call, ldx, lsh, mov, rsh, st, sub, xor } from '../../../bpf/assembly.ts';
-import { R1, R2, R3, R4, R5, R10 } from '../../../bpf/instruction.ts';
-import { type HookContext, loadMember, loadSkb, releaseScratch } from '../context.ts';
-import { HELPER, STACK } from '../layout.ts';
+import { add, and, arsh, ldx, lsh, mov, rsh, sub, xor } from '../../../bpf/assembly.ts';
+import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
+import { type HookContext, loadMember, loadSkb } from '../context.ts';
+import { STACK } from '../layout.ts';
+import { callReadBytes } from '../payload.ts';
 
 /** r1 = max(0, skb->len - offset of the transport header) */
 export function loadTransportLength(ctx: HookContext): void {
@@ -24,25 +25,7 @@ export function loadTransportLength(ctx: HookContext): void {
 /** r1 = byte `offset` of the transport header, 0 behind the packet's end; works on any packet. */
 function loadTransportByte(ctx: HookContext, offset: number): void {
   ctx.used.add('transportOffset');
-  ctx.out.emit(
-    loadSkb(ctx, R1),
-    mov.imm(R2, 0),
-    mov.reg(R3, R10),
-    add.imm(R3, STACK.dynptr),
-    call.kfunc('bpf_dynptr_from_skb'),
-    st.dw(R10, STACK.buffer, 0),
-    mov.reg(R1, R10),
-    add.imm(R1, STACK.buffer),
-    mov.imm(R2, 1),
-    mov.reg(R3, R10),
-    add.imm(R3, STACK.dynptr),
-    ldx.w(R4, R10, STACK.transportOffset),
-    add.imm(R4, offset),
-    mov.imm(R5, 0),
-    call.helper(HELPER.dynptrRead),
-    ldx.b(R1, R10, STACK.buffer),
-  );
-  releaseScratch(ctx, STACK.dynptr, STACK.dynptr + 8, STACK.buffer);
+  ctx.out.emit(ldx.w(R2, R10, STACK.transportOffset), add.imm(R2, offset), ...callReadBytes(ctx, 8), mov.reg32(R1, R0));
 }
 
 export function loadTcpFlags(ctx: HookContext): void {
