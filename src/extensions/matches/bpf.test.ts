@@ -36,6 +36,12 @@ describe('bpf', () => {
     expect(printed(bpf, text, context)).toBe(expected === '=' ? text : expected);
   });
 
+  it('runs what asks only for bytes of the packet', () => {
+    const lowered = lowers(bpf, '--bytecode "2,48 0 0 9,6 0 0 1"');
+    expect(lowered).toEqual(['require {"kind":"classic","program":[[48,0,0,9],[6,0,0,1]]}']);
+    expect(asks(bpf, '--bytecode "2,48 0 0 9,6 0 0 1"')).toEqual([]);
+  });
+
   it('asks the kernel, unless the program has maps', () => {
     const objects = {
       sets: new Map(),
@@ -44,11 +50,11 @@ describe('bpf', () => {
         ['/b', { maps: true }],
       ]),
     };
-    expect(asks(bpf, '--bytecode "2,0 0 0 5,6 0 0 1"')).toEqual([
+    expect(asks(bpf, '--bytecode "2,32 0 0 4294963204,6 0 0 1"')).toEqual([
       {
         kind: 'classic',
         instructions: [
-          [0, 0, 0, 5],
+          [32, 0, 0, 4294963204],
           [6, 0, 0, 1],
         ],
       },

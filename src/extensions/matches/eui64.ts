@@ -1,4 +1,5 @@
 import type { MatchExtension } from '../contract.ts';
+import { cannot } from '../options.ts';
 
 /** ip6t_eui64. */
 export const eui64: MatchExtension = {
@@ -8,4 +9,8 @@ export const eui64: MatchExtension = {
   families: ['ipv6'],
   hooks: ['PREROUTING', 'INPUT', 'FORWARD'],
   options: [],
+  lower: () =>
+    cannot(
+      'without an Ethernet header it drops later fragments, or not, as the rules before it have asked for a protocol',
+    ),
 };

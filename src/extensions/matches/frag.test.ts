@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { frag } from './frag.ts';
 
 describe('frag', () => {
@@ -21,5 +21,23 @@ describe('frag', () => {
     ['--fragid 6:5', 'refused', { family: 'ipv6' }],
   ])('%s', (text, expected, context) => {
     expect(printed(frag, text, context)).toBe(expected === '=' ? text : expected);
+  });
+
+  it('looks for its header', () => {
+    const [has, evil, yes] = lowers(frag, '--fragid 5:6 --fragres --fragmore', { family: 'ipv6' });
+    expect(has).toBe('require network[6:8] = 0|43-44|51|60');
+    expect(evil).toBe(`hotdrop evil ${yes?.slice('require '.length)}`);
+    expect(JSON.parse(yes?.slice('require '.length) ?? '')).toEqual({
+      kind: 'extensionHeader',
+      header: 44,
+      least: 8,
+      unreadable: 'evil',
+      tests: [
+        { offset: 4, size: 4, ranges: [{ min: 5, max: 6 }] },
+        { offset: 1, size: 1, ranges: [{ min: 0, max: 0 }] },
+        { offset: 2, size: 2, mask: 6, ranges: [{ min: 0, max: 0 }] },
+        { offset: 2, size: 2, mask: 1, ranges: [{ min: 1, max: 1 }] },
+      ],
+    });
   });
 });

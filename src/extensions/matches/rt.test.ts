@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { rt } from './rt.ts';
 
 describe('rt', () => {
@@ -45,5 +45,30 @@ describe('rt', () => {
     ['! --rt-segsleft :', '! --rt-segsleft 0:4294967295', { family: 'ipv6' }],
   ])('%s', (text, expected, context) => {
     expect(printed(rt, text, context)).toBe(expected === '=' ? text : expected);
+  });
+
+  it('looks for its header', () => {
+    const [has, evil, yes] = lowers(rt, '--rt-type 0 ! --rt-len 24 --rt-0-addrs fd00::1', { family: 'ipv6' });
+    expect(has).toBe('require network[6:8] = 0|43-44|51|60');
+    expect(evil).toBe(`hotdrop evil ${yes?.slice('require '.length)}`);
+    expect(JSON.parse(yes?.slice('require '.length) ?? '')).toEqual({
+      kind: 'extensionHeader',
+      header: 43,
+      least: 4,
+      unreadable: 'evil',
+      cut: 'evil',
+      tests: [
+        {
+          offset: 1,
+          size: 1,
+          ranges: [
+            { min: 0, max: 1 },
+            { min: 3, max: 255 },
+          ],
+        },
+        { offset: 2, size: 1, ranges: [{ min: 0, max: 0 }] },
+      ],
+      rest: { kind: 'addresses', addresses: ['fd000000000000000000000000000001'], strict: true },
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { string } from './string.ts';
 
 describe('string', () => {
@@ -55,5 +55,28 @@ describe('string', () => {
     ['--hex-string "x\\\\" --algo bm', 'refused'],
   ])('%s', (text, expected, context) => {
     expect(printed(string, text, context)).toBe(expected === '=' ? text : expected);
+  });
+
+  it.each([
+    [
+      '--string abc --algo bm',
+      '{"kind":"text","pattern":"616263","ignoreCase":false,"from":0,"to":65535,"acrossPieces":false}',
+    ],
+    [
+      '--string aBc --algo kmp --icase --from 5',
+      '{"kind":"text","pattern":"414243","ignoreCase":true,"from":5,"to":65535,"acrossPieces":true}',
+    ],
+    [
+      '! --string a --algo bm --to 9',
+      'not {"kind":"text","pattern":"61","ignoreCase":false,"from":0,"to":9,"acrossPieces":false}',
+    ],
+    ['--string abc --algo bm --to 2', 'false'],
+  ])('%s is run', (text, expected) => {
+    expect(lowers(string, text)).toEqual([`require ${expected}`]);
+  });
+
+  it('cannot ignore the case of what is not ASCII, nor miss what does not fit', () => {
+    expect(lowers(string, '--string é --algo bm --icase')[0]).toMatch(/^cannot: /);
+    expect(lowers(string, '! --string abc --algo bm --to 2')).toEqual([]);
   });
 });
