@@ -256,6 +256,9 @@ suite('effects in the kernel', DIFFERENTIAL, () => {
         'OUTPUT -p udp -m udp --dport 53 -j MARK --set-mark 0x1',
         'OUTPUT -p tcp -j TOS --set-tos 0x10/0xff',
         'OUTPUT -p udp -m mark --mark 0x1 -j MARK --or-mark 0x2',
+        'POSTROUTING -o eth1',
+        'POSTROUTING -o eth2',
+        'POSTROUTING -o eth2 -p udp',
       ];
       const tests = ['eth0', 'eth1', 'eth2'].flatMap((device) => [`OUTPUT -o ${device}`, `FORWARD -o ${device}`]);
       const sets = { [family]: table('mangle', rules) + table('filter', tests) };
@@ -293,7 +296,7 @@ suite('effects in the kernel', DIFFERENTIAL, () => {
           side.settle();
           return side.observe(results);
         });
-        expect(observed[0]!.saved[family]).toMatch(/\[[1-9]\d*:\d+\] -A OUTPUT -o eth2/);
+        expect(observed[0]!.saved[family]).toMatch(/\[[1-9]\d*:\d+\] -A POSTROUTING -o eth2 -p udp/);
         expect(differences(observed[0]!, observed[1]!)).toEqual([]);
       });
     });
