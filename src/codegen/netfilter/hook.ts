@@ -195,8 +195,8 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
     ctx.out.emit(mov.reg(CTX, R1));
     takeAnswers(ctx, usage.answers, tails.abort);
     if (ctx.used.has('clock')) prepareClock(ctx);
-    // Logging saves both, whether or not a rule has a use for them.
-    if (usage.log) ctx.out.emit(mov.imm(ADDRESSES, 0), mov.imm(FLOW, 0));
+    // Logging and look-ups save both, whether or not a rule has a use for them.
+    if (usage.log || frame !== undefined) ctx.out.emit(mov.imm(ADDRESSES, 0), mov.imm(FLOW, 0));
     if (usage.reject.length > 0) emitStaleCheck(ctx, jumpIfNothingPending, deletePending);
     if (usage.effects) emitStaleCheck(ctx, jumpIfNoLists, deleteList);
     beginMarks(ctx);
