@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { type CaseContext, lowers, type PrintCase, printed } from '../case-runner.ts';
 import { dccp } from './dccp.ts';
 
 describe('dccp', () => {
@@ -19,5 +19,35 @@ describe('dccp', () => {
     ['', '', { protocol: 33 }],
   ])('%s', (text, expected, context) => {
     expect(printed(dccp, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('dccp lowers to', () => {
+  it.each<[string, readonly string[], CaseContext?]>([
+    [
+      '--dccp-types REQUEST,RESET,INVALID --dccp-option 37',
+      [
+        'require ip6.fragOffset = 0',
+        'hotdrop transport.length = 0-11',
+        'require transport[8:8] & 0x1e = 0|14|20-30',
+        'hotdrop evil {"kind":"dccpOption","option":37}',
+        'require {"kind":"dccpOption","option":37}',
+      ],
+      { protocol: 33, family: 'ipv6' },
+    ],
+    [
+      '--dccp-types ""',
+      ['require ip.fragOffset = 0', 'hotdrop transport.length = 0-11', 'require false'],
+      { protocol: 33 },
+    ],
+    [
+      '! --dccp-option 37',
+      [
+        'cannot: the kernel lets a packet with broken options match an inverted --dccp-option, carries out the target and then drops the packet',
+      ],
+      { protocol: 33 },
+    ],
+  ])('%s', (text, expected, context) => {
+    expect(lowers(dccp, text, context)).toEqual(expected);
   });
 });

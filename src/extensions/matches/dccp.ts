@@ -48,6 +48,9 @@ export const dccp: MatchExtension = {
   kind: 'match',
   name: 'dccp',
   summary: 'Ports, type and options of a DCCP header.',
+  notes: [
+    'With `! --dccp-option` the table stays with the kernel, which lets a packet with broken options match and then drops it.',
+  ],
   families: ['ipv4', 'ipv6'],
   protocols: [33],
   options: [

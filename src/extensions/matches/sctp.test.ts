@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { type CaseContext, lowers, type PrintCase, printed } from '../case-runner.ts';
 import { sctp } from './sctp.ts';
 
 describe('sctp', () => {
@@ -42,5 +42,49 @@ describe('sctp', () => {
     ['--chunk-types any I_DATA:B', 'refused', { protocol: 132 }],
   ])('%s', (text, expected, context) => {
     expect(printed(sctp, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('sctp lowers to', () => {
+  it.each<[string, readonly string[], CaseContext?]>([
+    [
+      '--sport 5 ! --dport 7:65535',
+      [
+        'require ip.fragOffset = 0',
+        'hotdrop transport.length = 0-11',
+        'require transport.sport = 5',
+        'require transport.dport = 0-6',
+      ],
+      { protocol: 132 },
+    ],
+    [
+      '--chunk-types any DATA:Be,INIT,ABORT',
+      [
+        'require ip.fragOffset = 0',
+        'hotdrop transport.length = 0-11',
+        'hotdrop evil {"kind":"sctpChunks","how":"any","types":[{"min":0,"max":1},{"min":6,"max":6}],"flags":[{"type":0,"mask":3,"value":2}]}',
+        'require {"kind":"sctpChunks","how":"any","types":[{"min":0,"max":1},{"min":6,"max":6}],"flags":[{"type":0,"mask":3,"value":2}]}',
+      ],
+      { protocol: 132 },
+    ],
+    [
+      '--chunk-types all ALL',
+      [
+        'require ip.fragOffset = 0',
+        'hotdrop transport.length = 0-11',
+        'hotdrop evil {"kind":"sctpChunks","how":"all","types":[{"min":0,"max":255}],"flags":[]}',
+        'require false',
+      ],
+      { protocol: 132 },
+    ],
+    [
+      '! --chunk-types any DATA',
+      [
+        'cannot: the kernel lets a packet with a broken chunk match an inverted --chunk-types, carries out the target and then drops the packet',
+      ],
+      { protocol: 132 },
+    ],
+  ])('%s', (text, expected, context) => {
+    expect(lowers(sctp, text, context)).toEqual(expected);
   });
 });

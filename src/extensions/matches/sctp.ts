@@ -19,6 +19,7 @@ export const sctp: MatchExtension = {
   summary: 'Ports of an SCTP header, and the types and flags of the chunks behind it.',
   notes: [
     'Flags of I_DATA are refused: iptables would store them for another type of chunk, where they ask nothing.',
+    'With `! --chunk-types` the table stays with the kernel, which lets a packet with a broken chunk match and then drops it.',
     '`--chunk-types all ALL` never matches: iptables asks for more types than there are.',
   ],
   families: ['ipv4', 'ipv6'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { type CaseContext, lowers, type PrintCase, printed } from '../case-runner.ts';
 import { tcpmss } from './tcpmss.ts';
 
 describe('tcpmss', () => {
@@ -10,5 +10,22 @@ describe('tcpmss', () => {
     ['--mss 5', '=', { family: 'ipv6', protocol: 6 }],
   ])('%s', (text, expected, context) => {
     expect(printed(tcpmss, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('tcpmss lowers to', () => {
+  it.each<[string, readonly string[], CaseContext?]>([
+    [
+      '! --mss 536:1460',
+      [
+        'hotdrop transport.length = 0-19',
+        'hotdrop tcp.headerLength = 0-19',
+        'hotdrop not tcp options readable',
+        'require not {"kind":"tcpMss","ranges":[{"min":536,"max":1460}]}',
+      ],
+      { protocol: 6 },
+    ],
+  ])('%s', (text, expected, context) => {
+    expect(lowers(tcpmss, text, context)).toEqual(expected);
   });
 });

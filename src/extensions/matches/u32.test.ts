@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { type CaseContext, lowers, type PrintCase, printed } from '../case-runner.ts';
 import { u32 } from './u32.ts';
 
 describe('u32', () => {
@@ -53,5 +53,29 @@ describe('u32', () => {
     ['--u32 "  1=1"', '--u32 "0x1=0x1"'],
   ])('%s', (text, expected, context) => {
     expect(printed(u32, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('u32 lowers to', () => {
+  it.each<[string, readonly string[], CaseContext?]>([
+    ['--u32 "6&0xff=6,17"', ['require (meta.length = 10-0xffffffff and network[6:32] & 0xff = 6|17)']],
+    [
+      '--u32 "0>>28&7=1:4"',
+      ['require (meta.length = 4-0xffffffff and network[0:32] & 0x70000000 = 0x10000000-0x40000000)'],
+    ],
+    ['! --u32 "8=5"', ['require (meta.length = 0-11 or network[8:32] = 0-4|6-0xffffffff)']],
+    ['--u32 "8=5:4"', ['require false']],
+    [
+      '--u32 "0>>22&0x3C@0>>24=9,8:2,8"',
+      [
+        'require {"kind":"u32","start":0,"steps":[{"operator":">>","operand":22},{"operator":"&","operand":60},{"operator":"@","operand":0},{"operator":">>","operand":24}],"ranges":[{"min":8,"max":9}]}',
+      ],
+    ],
+    [
+      '! --u32 "4<<8=1"',
+      ['require not {"kind":"u32","start":4,"steps":[{"operator":"<<","operand":8}],"ranges":[{"min":1,"max":1}]}'],
+    ],
+  ])('%s', (text, expected, context) => {
+    expect(lowers(u32, text, context)).toEqual(expected);
   });
 });
