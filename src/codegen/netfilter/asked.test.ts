@@ -15,10 +15,13 @@ import { answeredYes, MAX_QUESTIONS, type Question } from '../../policy/question
 import { compileGeneration } from '../compile.ts';
 import { MAP_NAMES } from '../compiled.ts';
 import { ASKED_MAP, answerProgram, askProgram } from './asked.ts';
+import type { Shape } from './hook.ts';
 import { createSimulation, runHook } from './simulate.ts';
 
 const FACTS = REFERENCE_FACTS;
 const BUDGET = 1000;
+/** The shape of programs with many chains. */
+const LOOP: Shape = { copies: 'two', loop: true, cutAfter: 2 };
 const BYTES = ipv4({ ttl: 3 }, raw(1));
 
 function question(number: number): Question {
@@ -53,8 +56,12 @@ function policyOf(answers: readonly number[]): TablePolicy {
   };
 }
 
-function compiled(policy: TablePolicy) {
-  const { generation, diagnostics } = compileGeneration({ policies: [policy], facts: FACTS });
+function compiled(policy: TablePolicy, shape?: Shape) {
+  const { generation, diagnostics } = compileGeneration({
+    policies: [policy],
+    facts: FACTS,
+    ...(shape === undefined ? {} : { shape }),
+  });
   if (generation === undefined) throw new Error(diagnostics.map((item) => item.message).join('\n'));
   return { generation, hook: generation.hooks[0]! };
 }
@@ -63,9 +70,9 @@ describe("the kernel's answers", () => {
   it('reach the rules as the evaluator has them', () => {
     const numbers = fc.uniqueArray(fc.nat(MAX_QUESTIONS - 1), { minLength: 1, maxLength: 8 });
     fc.assert(
-      fc.property(numbers, fc.bigInt({ min: 0n, max: (1n << 256n) - 1n }), (answers, yes) => {
+      fc.property(numbers, fc.bigInt({ min: 0n, max: (1n << 256n) - 1n }), fc.boolean(), (answers, yes, loop) => {
         const policy = policyOf(answers);
-        const { generation, hook } = compiled(policy);
+        const { generation, hook } = compiled(policy, loop ? LOOP : undefined);
         expect(hook.answers).toEqual([...answers].sort((a, b) => a - b));
         const simulation = createSimulation(generation, FACTS);
         const view = packetView({ family: 'ipv4', bytes: BYTES, answers: yes });
