@@ -71,6 +71,23 @@ describe('BTF', () => {
     expect(btf.structId('')).toBeUndefined();
   });
 
+  it('reads the types of a module on top of those of the kernel', () => {
+    const strings = SAMPLE.length;
+    const module = blob(['own', 'inner'], (at) => {
+      // Ids go on behind the 12 types of the sample, offsets of names behind its strings.
+      const length = strings - 24 - new DataView(SAMPLE.buffer, SAMPLE.byteOffset).getUint32(12, true);
+      return [
+        [length + at('own'), info(4, 2), 24, length + at('inner'), 7, 0, length + at('own'), 14, 128], // 13
+        [0, info(2), 13], // 14: struct own *
+      ];
+    });
+    const btf = parseBtf(module, SAMPLE);
+    expect(btf.structId('own')).toBe(13);
+    expect(btf.member('own', 'inner.b')).toEqual({ offset: 4, size: 4 });
+    expect(btf.member('own', 'own')).toEqual({ offset: 16, size: 8 });
+    expect(btf.structId('flavoured')).toBe(7);
+  });
+
   it('finds enumerators', () => {
     expect(btf.enumerator('flavour', 'high')).toBe(7);
     expect(btf.enumerator('flavour', 'middle')).toBeUndefined();

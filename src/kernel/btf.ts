@@ -8,7 +8,8 @@
  *     info: bits 0-15 vlen, 24-28 kind, 31 kind_flag
  */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 
@@ -72,8 +73,24 @@ export interface Btf {
   member(struct: string, path: string): BtfMember | undefined;
 }
 
-/** Parses raw BTF of the machine's own byte order. @throws Error when the data is not BTF or of a newer kind. */
-export function parseBtf(raw: Uint8Array): Btf {
+/**
+ * Parses raw BTF of the machine's own byte order. That of a module goes on where its `base` (vmlinux) ends: its first type has the next
+ * id, its first string the next offset. @throws Error when the data is not BTF or of a newer kind.
+ */
+export function parseBtf(raw: Uint8Array, base?: Uint8Array): Btf {
+  const own = sectionsOf(raw);
+  if (base === undefined) return btfOf(own.words, own.strings, indexTypes(own.words, own.strings));
+  const first = sectionsOf(base);
+  const words = new Uint32Array(first.words.length + own.words.length);
+  words.set(first.words);
+  words.set(own.words, first.words.length);
+  const strings = new Uint8Array(first.strings.length + own.strings.length);
+  strings.set(first.strings);
+  strings.set(own.strings, first.strings.length);
+  return btfOf(words, strings, indexTypes(words, strings));
+}
+
+function sectionsOf(raw: Uint8Array): { readonly words: Uint32Array; readonly strings: Uint8Array } {
   const head = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   if (raw.byteLength < 24 || head.getUint16(0, true) !== 0xeb9f)
     throw new Error('not BTF: the magic number is missing');
@@ -87,7 +104,7 @@ export function parseBtf(raw: Uint8Array): Btf {
     typesAt % 4 === 0
       ? new Uint32Array(raw.buffer, typesAt, typesLength / 4)
       : new Uint32Array(raw.slice(typesAt - raw.byteOffset, typesAt - raw.byteOffset + typesLength).buffer);
-  return btfOf(words, strings, indexTypes(words, strings));
+  return { words, strings };
 }
 
 interface Index {
@@ -257,4 +274,13 @@ export function kernelBtf(): Btf {
     cached = parseBtf(raw);
   }
   return cached;
+}
+
+/**
+ * The types of a module that is loaded, on top of the kernel's own; undefined where there is none, because it is built in or not loaded.
+ * Ids of its own types mean nothing to programs: those know vmlinux alone.
+ */
+export function moduleBtf(name: string): Btf | undefined {
+  const path = join(dirname(VMLINUX), name);
+  return existsSync(path) ? parseBtf(readFileSync(path), readFileSync(VMLINUX)) : undefined;
 }

@@ -5,19 +5,19 @@ import { release, version } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import { ENUMERATORS, ENVIRONMENT_MEMBERS, type Enumerator } from '../bpf/environment-members.ts';
 import { type KernelFacts, type MemberPlace, NEEDED_MEMBERS } from '../bpf/facts.ts';
-import { type Btf, kernelBtf } from './btf.ts';
+import { type Btf, kernelBtf, moduleBtf } from './btf.ts';
 import { measureHz } from './clock.ts';
 import { possibleCpuCount } from './cpus.ts';
 import { readModuleFacts } from './module-facts.ts';
 
 /** Everything the compiler asks of this kernel. @throws Error naming every struct member that this kernel lacks. */
 export function readKernelFacts(): KernelFacts {
-  const btf = kernelBtf();
+  const find = finder();
   const members: Record<string, MemberPlace> = {};
   const missing: string[] = [];
   for (const name of [...NEEDED_MEMBERS, ...ENVIRONMENT_MEMBERS]) {
     const dot = name.indexOf('.');
-    const place = btf.member(name.slice(0, dot), name.slice(dot + 1));
+    const place = find((types) => types.member(name.slice(0, dot), name.slice(dot + 1)));
     if (place !== undefined) members[name] = place;
     else if (isNeeded(name)) missing.push(name);
   }
@@ -31,19 +31,34 @@ export function readKernelFacts(): KernelFacts {
     modules: readModuleFacts(),
     preemptRt: /\bPREEMPT_RT\b/.test(version()),
     members: Object.freeze(members),
-    enumerators: Object.freeze(readEnumerators(btf)),
+    enumerators: Object.freeze(readEnumerators(find)),
   });
 }
 
+/** Where connection tracking is a module that is not loaded, only rules about connections cannot be made. */
 function isNeeded(name: string): boolean {
-  return (NEEDED_MEMBERS as readonly string[]).includes(name);
+  return (NEEDED_MEMBERS as readonly string[]).includes(name) && !/^nf_conn/.test(name);
 }
 
-function readEnumerators(btf: Btf): Partial<Record<Enumerator, number>> {
+type Find = <T>(look: (types: Btf) => T | undefined) => T | undefined;
+
+/** Looks in vmlinux first, then in the module that conntrack may be. */
+function finder(): Find {
+  const vmlinux = kernelBtf();
+  let conntrack: Btf | undefined | 'unread' = 'unread';
+  return (look) => {
+    const found = look(vmlinux);
+    if (found !== undefined) return found;
+    if (conntrack === 'unread') conntrack = moduleBtf('nf_conntrack');
+    return conntrack === undefined ? undefined : look(conntrack);
+  };
+}
+
+function readEnumerators(find: Find): Partial<Record<Enumerator, number>> {
   const numbers: Partial<Record<Enumerator, number>> = {};
   for (const name of ENUMERATORS) {
     const [enumeration = '', enumerator = ''] = name.split('.');
-    const value = btf.enumerator(enumeration, enumerator);
+    const value = find((types) => types.enumerator(enumeration, enumerator));
     if (value !== undefined) numbers[name] = value;
   }
   return numbers;

@@ -138,5 +138,5 @@ export const ENVIRONMENT_READERS = {
 } as Record<EnvironmentField, Reader>;
 
 function dayBefore(view: PacketView): number {
-  return Math.max(0, (view.seconds ?? 0) - SECONDS_PER_DAY);
+  return ((view.seconds ?? 0) - SECONDS_PER_DAY) >>> 0;
 }

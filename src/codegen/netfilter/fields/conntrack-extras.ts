@@ -1,10 +1,18 @@
 /** What a conntrack entry may have beside its core: counts, labels, the helper of its master (struct nf_ct_ext). */
 
-import { add, and, at, div, exit, jeq, ldx, mov } from '../../../bpf/assembly.ts';
+import { add, and, at, div, exit, jeq, ldx, mov, stx } from '../../../bpf/assembly.ts';
 import type { Enumerator } from '../../../bpf/environment-members.ts';
-import { R0, R1, R2, R3, R6, R7 } from '../../../bpf/instruction.ts';
-import { castTo } from '../cast.ts';
-import { callFunction, enumeratorOf, type HookContext, loadMember, loadSkb, memberPlace } from '../context.ts';
+import { R0, R1, R2, R6, R7, R10 } from '../../../bpf/instruction.ts';
+import {
+  callFunction,
+  enumeratorOf,
+  type HookContext,
+  loadMember,
+  loadSkb,
+  memberPlace,
+  releaseScratch,
+} from '../context.ts';
+import { STACK } from '../layout.ts';
 import { castBytes, followPointer } from './address.ts';
 import { makeBoolean } from './boolean.ts';
 
@@ -50,40 +58,43 @@ function countOffset(ctx: HookContext, direction: 'original' | 'reply', what: 'p
   return counters.offset + index * (counters.size / 2) + memberPlace(ctx.facts, `nf_conn_counter.${what}`).offset;
 }
 
-/** dst = a count of the struct nf_conn_acct in r0; uses r2. */
-function takeCount(ctx: HookContext, dst: number, direction: CountDirection, what: 'packets' | 'bytes'): void {
-  const first = direction === 'reply' ? 'reply' : 'original';
-  ctx.out.emit(ldx.dw(dst, R0, countOffset(ctx, first, what)));
-  if (direction === 'both') ctx.out.emit(ldx.dw(R2, R0, countOffset(ctx, 'reply', what)), add.reg(dst, R2));
+/** r1 = a count of one direction, or of both; uses a scratch slot that is zero. */
+function loadSum(ctx: HookContext, direction: CountDirection, what: 'packets' | 'bytes'): void {
+  loadOne(ctx, direction === 'reply' ? 'reply' : 'original', what);
+  if (direction !== 'both') return;
+  ctx.out.emit(stx.dw(R10, STACK.key, R1));
+  loadOne(ctx, 'reply', what);
+  ctx.out.emit(ldx.dw(R2, R10, STACK.key), add.reg(R1, R2));
+  releaseScratch(ctx, STACK.key);
+}
+
+/** r1 = a count, 0 where nothing is counted: nothing can be read close to address 0. */
+function loadOne(ctx: HookContext, direction: 'original' | 'reply', what: 'packets' | 'bytes'): void {
+  loadExtension(ctx, 'nf_ct_ext_id.NF_CT_EXT_ACCT');
+  castBytes(ctx, countOffset(ctx, direction, what));
+  ctx.out.emit(ldx.dw(R1, R0, 0));
 }
 
 export function loadCount(what: 'packets' | 'bytes', direction: CountDirection): (ctx: HookContext) => void {
-  return (ctx) => {
-    loadExtension(ctx, 'nf_ct_ext_id.NF_CT_EXT_ACCT');
-    castTo(ctx, 'nf_conn_acct');
-    takeCount(ctx, R1, direction, what);
-  };
+  return (ctx) => loadSum(ctx, direction, what);
 }
 
 /** Bytes for each packet; a division by zero gives 0, which is what the kernel says of a connection without packets. */
 export function loadAverage(direction: CountDirection): (ctx: HookContext) => void {
   return (ctx) => {
-    loadExtension(ctx, 'nf_ct_ext_id.NF_CT_EXT_ACCT');
-    castTo(ctx, 'nf_conn_acct');
-    takeCount(ctx, R1, direction, 'bytes');
-    takeCount(ctx, SCRATCH, direction, 'packets');
-    ctx.out.emit(div.reg(R1, SCRATCH));
+    loadSum(ctx, direction, 'packets');
+    ctx.out.emit(stx.dw(R10, STACK.value, R1));
+    loadSum(ctx, direction, 'bytes');
+    ctx.out.emit(ldx.dw(R2, R10, STACK.value), div.reg(R1, R2));
+    releaseScratch(ctx, STACK.value);
   };
 }
-
-/** A scratch register that takeCount leaves alone. */
-const SCRATCH = R3;
 
 export function loadLabels(half: 'low' | 'high'): (ctx: HookContext) => void {
   return (ctx) => {
     loadExtension(ctx, 'nf_ct_ext_id.NF_CT_EXT_LABELS');
-    castTo(ctx, 'nf_conn_labels');
-    ctx.out.emit(ldx.dw(R1, R0, memberPlace(ctx.facts, 'nf_conn_labels.bits').offset + (half === 'low' ? 0 : 8)));
+    castBytes(ctx, memberPlace(ctx.facts, 'nf_conn_labels.bits').offset);
+    ctx.out.emit(ldx.dw(R1, R0, half === 'low' ? 0 : 8));
   };
 }
 

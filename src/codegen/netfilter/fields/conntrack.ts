@@ -2,9 +2,9 @@
 
 import { and, at, call, div, endian, jeq, jsge, ldx, mov, st, stx, sub } from '../../../bpf/assembly.ts';
 import { R0, R1, R10 } from '../../../bpf/instruction.ts';
-import { castTo } from '../cast.ts';
 import { type HookContext, loadMember, loadSkb, memberPlace } from '../context.ts';
 import { HELPER, STACK } from '../layout.ts';
+import { castBytes } from './address.ts';
 import { makeBoolean } from './boolean.ts';
 
 const INFO_MASK = 7;
@@ -19,10 +19,13 @@ function loadAddress(ctx: HookContext): void {
   ctx.out.emit(and.imm(R1, ~INFO_MASK));
 }
 
-/** r0 = the entry. */
-function castEntry(ctx: HookContext): void {
+/**
+ * r0 = bytes of the entry from `offset` on. As bytes, because where nf_conntrack is a module its structures are not among the types of
+ * vmlinux, to which alone an address can be cast.
+ */
+function castEntry(ctx: HookContext, offset: number): void {
   loadAddress(ctx);
-  castTo(ctx, 'nf_conn');
+  castBytes(ctx, offset);
 }
 
 export function loadCtInfo(ctx: HookContext): void {
@@ -36,14 +39,14 @@ export function loadCtPresent(ctx: HookContext): void {
 }
 
 export function loadCtMark(ctx: HookContext): void {
-  castEntry(ctx);
-  ctx.out.emit(loadMember(ctx, R1, R0, 'nf_conn.mark'));
+  castEntry(ctx, memberPlace(ctx.facts, 'nf_conn.mark').offset);
+  ctx.out.emit(ldx.w(R1, R0, 0));
 }
 
 /** ct->status is an unsigned long of which only the lower half is in use. */
 export function loadCtStatus(ctx: HookContext): void {
-  castEntry(ctx);
-  ctx.out.emit(ldx.w(R1, R0, memberPlace(ctx.facts, 'nf_conn.status').offset));
+  castEntry(ctx, memberPlace(ctx.facts, 'nf_conn.status').offset);
+  ctx.out.emit(ldx.w(R1, R0, 0));
 }
 
 /** nf_ct_expires(ct) / HZ: whole seconds from now to ct->timeout, both 32-bit jiffies; not below 0, and 0 without an entry. */
@@ -52,9 +55,9 @@ export function loadCtExpires(ctx: HookContext): void {
   const [future, done] = [out.label('future'), out.label('expires')];
   loadAddress(ctx);
   out.emit(jeq.imm(R1, 0, done));
-  castTo(ctx, 'nf_conn');
+  castBytes(ctx, memberPlace(ctx.facts, 'nf_conn.timeout').offset);
   out.emit(
-    loadMember(ctx, R1, R0, 'nf_conn.timeout'),
+    ldx.w(R1, R0, 0),
     stx.w(R10, STACK.valueCell, R1),
     call.helper(HELPER.jiffies),
     ldx.w(R1, R10, STACK.valueCell),
@@ -91,20 +94,19 @@ function tupleEnd(ctx: HookContext, { direction, end }: TupleEnd): number {
 
 export function loadCtPort(place: TupleEnd): (ctx: HookContext) => void {
   return (ctx) => {
-    castEntry(ctx);
-    ctx.out.emit(ldx.h(R1, R0, tupleEnd(ctx, place) + TUPLE_END.port), endian.toBe(16, R1));
+    castEntry(ctx, tupleEnd(ctx, place) + TUPLE_END.port);
+    ctx.out.emit(ldx.h(R1, R0, 0), endian.toBe(16, R1));
   };
 }
 
 export function loadCtProtocol(ctx: HookContext): void {
-  castEntry(ctx);
-  ctx.out.emit(ldx.b(R1, R0, tupleEnd(ctx, { direction: 'original', end: 'dst' }) + TUPLE_END.protocol));
+  castEntry(ctx, tupleEnd(ctx, { direction: 'original', end: 'dst' }) + TUPLE_END.protocol);
+  ctx.out.emit(ldx.b(R1, R0, 0));
 }
 
 /** Half of an address as it lies in memory; for IPv4 the whole address, in host order. */
 export function loadCtAddress(ctx: HookContext, place: TupleEnd, half: 'high' | 'low'): void {
-  castEntry(ctx);
-  const offset = tupleEnd(ctx, place) + TUPLE_END.address;
-  if (ctx.family === 'ipv4') ctx.out.emit(ldx.w(R1, R0, offset), endian.toBe(32, R1));
-  else ctx.out.emit(ldx.dw(R1, R0, offset + (half === 'high' ? 0 : 8)));
+  castEntry(ctx, tupleEnd(ctx, place) + TUPLE_END.address);
+  if (ctx.family === 'ipv4') ctx.out.emit(ldx.w(R1, R0, 0), endian.toBe(32, R1));
+  else ctx.out.emit(ldx.dw(R1, R0, half === 'high' ? 0 : 8));
 }
