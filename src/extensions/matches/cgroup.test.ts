@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { cgroup } from './cgroup.ts';
 
 describe('cgroup', () => {
@@ -12,5 +12,16 @@ describe('cgroup', () => {
     ['--path ""', '=', { family: 'ipv6' }],
   ])('%s', (text, expected, context) => {
     expect(printed(cgroup, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('! --cgroup 3', () => {
+    expect(lowers(cgroup, '! --cgroup 3')).toMatchInlineSnapshot(`
+      [
+        "require socket.full = 1",
+        "require socket.classid = 0-2|4-0xffffffff",
+      ]
+    `);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { cluster } from './cluster.ts';
 
 describe('cluster', () => {
@@ -46,5 +46,17 @@ describe('cluster', () => {
     ],
   ])('%s', (text, expected, context) => {
     expect(printed(cluster, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('--cluster-total-nodes 2 --cluster-local-node 1 --cluster-hash-seed 0x1', () => {
+    expect(
+      lowers(cluster, '--cluster-total-nodes 2 --cluster-local-node 1 --cluster-hash-seed 0x1'),
+    ).toMatchInlineSnapshot(`
+      [
+        "cannot: the match makes packets to a multicast link-layer address its own (skb->pkt_type), which a netfilter program cannot do",
+      ]
+    `);
   });
 });

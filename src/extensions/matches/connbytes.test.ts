@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { connbytes } from './connbytes.ts';
 
 describe('connbytes', () => {
@@ -32,5 +32,24 @@ describe('connbytes', () => {
     ],
   ])('%s', (text, expected, context) => {
     expect(printed(connbytes, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('--connbytes 10:20 --connbytes-mode avgpkt --connbytes-dir both', () => {
+    expect(lowers(connbytes, '--connbytes 10:20 --connbytes-mode avgpkt --connbytes-dir both')).toMatchInlineSnapshot(`
+      [
+        "require ct.accounted = 1",
+        "require ct.average.both = 10-20",
+      ]
+    `);
+  });
+  it('! --connbytes 7:7 --connbytes-mode bytes --connbytes-dir reply', () => {
+    expect(lowers(connbytes, '! --connbytes 7:7 --connbytes-mode bytes --connbytes-dir reply')).toMatchInlineSnapshot(`
+      [
+        "require ct.accounted = 1",
+        "require ct.bytes.reply = 7",
+      ]
+    `);
   });
 });

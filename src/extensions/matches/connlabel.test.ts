@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { connlabel } from './connlabel.ts';
 
 describe('connlabel', () => {
@@ -12,5 +12,22 @@ describe('connlabel', () => {
     ['! --set --label 5', 'refused'],
   ])('%s', (text, expected, context) => {
     expect(printed(connlabel, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('--label 65', () => {
+    expect(lowers(connlabel, '--label 65')).toMatchInlineSnapshot(`
+      [
+        "require ct.labels.high & 0x2 = 2",
+      ]
+    `);
+  });
+  it('--label 1 --set', () => {
+    expect(lowers(connlabel, '--label 1 --set')).toMatchInlineSnapshot(`
+      [
+        "cannot: a netfilter program cannot change the labels of a connection",
+      ]
+    `);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { cpu } from './cpu.ts';
 
 describe('cpu', () => {
@@ -10,5 +10,15 @@ describe('cpu', () => {
     ['', 'refused'],
   ])('%s', (text, expected, context) => {
     expect(printed(cpu, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('! --cpu 3', () => {
+    expect(lowers(cpu, '! --cpu 3')).toMatchInlineSnapshot(`
+      [
+        "require meta.cpu = 0-2|4-0xffffffff",
+      ]
+    `);
   });
 });

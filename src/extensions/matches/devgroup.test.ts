@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { devgroup } from './devgroup.ts';
 
 describe('devgroup', () => {
@@ -17,5 +17,15 @@ describe('devgroup', () => {
     ['', 'refused'],
   ])('%s', (text, expected, context) => {
     expect(printed(devgroup, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('--src-group 5/0x3', () => {
+    expect(lowers(devgroup, '--src-group 5/0x3')).toMatchInlineSnapshot(`
+      [
+        "require meta.iifgroup & 0x3 = 1",
+      ]
+    `);
   });
 });

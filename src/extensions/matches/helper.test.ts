@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { helper } from './helper.ts';
 
 describe('helper', () => {
@@ -13,5 +13,22 @@ describe('helper', () => {
     ['--helper "a\'b"', '--helper "a\\\'b"'],
   ])('%s', (text, expected, context) => {
     expect(printed(helper, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('--helper ab', () => {
+    expect(lowers(helper, '--helper ab')).toMatchInlineSnapshot(`
+      [
+        "require (ct.helped = 1 and (ct.helper & 0xff000000000000000000000000000000 = 0 or ct.helper & 0xffff0000000000000000000000000000 = 0x61000000000000000000000000000000 or ct.helper & 0xffffff00000000000000000000000000 = 0x61620000000000000000000000000000))",
+      ]
+    `);
+  });
+  it('! --helper ""', () => {
+    expect(lowers(helper, '! --helper ""')).toMatchInlineSnapshot(`
+      [
+        "require ct.helped = 0",
+      ]
+    `);
   });
 });

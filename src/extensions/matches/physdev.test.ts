@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { physdev } from './physdev.ts';
 
 describe('physdev', () => {
@@ -21,5 +21,22 @@ describe('physdev', () => {
     ['--physdev-out x', '=', { table: 'mangle' }],
   ])('%s', (text, expected, context) => {
     expect(printed(physdev, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('--physdev-is-bridged', () => {
+    expect(lowers(physdev, '--physdev-is-bridged')).toMatchInlineSnapshot(`
+      [
+        "require (bridge.present = 1 and bridge.hasOut = 1)",
+      ]
+    `);
+  });
+  it('! --physdev-in port0', () => {
+    expect(lowers(physdev, '! --physdev-in port0')).toMatchInlineSnapshot(`
+      [
+        "require ((bridge.present = 1 and (bridge.hasIn = 0 or bridge.inName & 0xffffffffffff00000000000000000000 = 0-0x706f72742fff00000000000000000000|0x706f7274300100000000000000000000-0xffffffffffff00000000000000000000)) or bridge.present = 0)",
+      ]
+    `);
   });
 });

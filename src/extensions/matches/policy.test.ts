@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { policy } from './policy.ts';
 
 describe('policy', () => {
@@ -63,5 +63,29 @@ describe('policy', () => {
     ['--next --strict --reqid 1 --dir in', 'refused'],
   ])('%s', (text, expected, context) => {
     expect(printed(policy, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('--dir in --pol none', () => {
+    expect(lowers(policy, '--dir in --pol none')).toMatchInlineSnapshot(`
+      [
+        "require xfrm.in.present = 0",
+      ]
+    `);
+  });
+  it('--dir out --pol ipsec --strict --reqid 3 --next --spi 0x9', () => {
+    expect(lowers(policy, '--dir out --pol ipsec --strict --reqid 3 --next --spi 0x9')).toMatchInlineSnapshot(`
+      [
+        "require (xfrm.out.depth = 2 and xfrm.out.0.reqid = 3 and xfrm.out.1.spi = 9)",
+      ]
+    `);
+  });
+  it('--dir in --pol ipsec --strict --reqid 3 --next --spi 0x9', () => {
+    expect(lowers(policy, '--dir in --pol ipsec --strict --reqid 3 --next --spi 0x9')).toMatchInlineSnapshot(`
+      [
+        "cannot: kernels compare several elements of an incoming policy in different ways",
+      ]
+    `);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { realm } from './realm.ts';
 
 describe('realm', () => {
@@ -13,5 +13,15 @@ describe('realm', () => {
     ['--realm 0', '--realm cosmos'],
   ])('%s', (text, expected, context) => {
     expect(printed(realm, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('--realm 8/7', () => {
+    expect(lowers(realm, '--realm 8/7')).toMatchInlineSnapshot(`
+      [
+        "require false",
+      ]
+    `);
   });
 });

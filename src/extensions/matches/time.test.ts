@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PrintCase, printed } from '../case-runner.ts';
+import { lowers, type PrintCase, printed } from '../case-runner.ts';
 import { time } from './time.ts';
 
 describe('time', () => {
@@ -100,5 +100,15 @@ describe('time', () => {
     ['--datestart 2024-00', 'refused'],
   ])('%s', (text, expected, context) => {
     expect(printed(time, text, context)).toBe(expected === '=' ? text : expected);
+  });
+});
+
+describe('conditions', () => {
+  it('--timestart 22:00 --timestop 06:00 --contiguous --weekdays Mon', () => {
+    expect(lowers(time, '--timestart 22:00 --timestop 06:00 --contiguous --weekdays Mon')).toMatchInlineSnapshot(`
+      [
+        "require (clock.seconds = 0-0x7fffffff and ((clock.daytime = 0-21600 and clock.weekdayBefore = 1) or (clock.daytime = 79200-86399 and clock.weekday = 1)))",
+      ]
+    `);
   });
 });
