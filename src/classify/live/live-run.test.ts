@@ -1,8 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildClassifier } from '../classifier.ts';
-import { REGION } from '../image.ts';
-import type { Change, LiveRule, Outcome } from './change.ts';
 import {
   CASE,
   corners,
@@ -16,7 +13,10 @@ import {
   reachable,
   start,
   write,
-} from './testing.ts';
+} from '../../../test/support/live-runs.ts';
+import { buildClassifier } from '../classifier.ts';
+import { REGION } from '../image.ts';
+import type { Change, LiveRule, Outcome } from './change.ts';
 
 function done(outcome: Outcome): Change {
   if (outcome.kind === 'full') throw new Error(outcome.why);

@@ -257,7 +257,9 @@ export function createLiveRun(source: LiveSource): LiveRun {
     const boxes = edits.reduce((sum, edit) => sum + (edit.kind === 'remove' ? 0 : rowsOfRule(edit.rule)), 0);
     const alone = isAlone(edits);
     const copies = parts.reduce((sum, part) => sum + bucketsCopied(part, alone), 0);
-    const scarce = base.heap.free < RESERVE_SLOTS + copies || rowsTaken + boxes + CROWD > layout.rowCapacity;
+    const scarce =
+      base.heap.free < Math.min(RESERVE_SLOTS, layout.heapSlots >> 3) + copies ||
+      rowsTaken + boxes + CROWD > layout.rowCapacity;
     if (scarce && pending.length > 0) return { kind: 'full', why: 'waiting' };
     const transaction = beginTransaction(base, ++transactions, alone);
     let done: ReturnType<typeof apply>;

@@ -1,13 +1,13 @@
 /** Readers that are held up anywhere while changes are written: each finds what was right at some instant of its look-up. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { CASE, corners, expected, groupPlaces, plan, start, write } from '../../../test/support/live-runs.ts';
 import { bucketOfKey } from '../hash.ts';
 import { NO_ORDER, PAYLOAD, REGION } from '../image.ts';
 import { packKey, recordContains } from '../lanes.ts';
 import { CHILD_SHIFT, DIMENSION_SHIFT, FIRST_ROW_WORD, LEAF, LEAF_CONTINUES, NOTHING, SLOT_WORDS } from '../slots.ts';
 import type { LiveRule } from './change.ts';
 import type { LiveRun } from './live-run.ts';
-import { CASE, corners, expected, groupPlaces, plan, start, write } from './testing.ts';
 import { payloadOffset } from './transaction.ts';
 
 /** A look-up that stops before every load; the counter of the row that it finds, or -1. */

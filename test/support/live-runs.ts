@@ -1,17 +1,25 @@
 /** What tests of changing runs share: the list as it should be, random rules and changes. */
 import fc from 'fast-check';
-import { buildClassifier, buildParts, type Choice } from '../classifier.ts';
-import { PAYLOAD, REGION, regionLayout } from '../image.ts';
-import { encodeRecords } from '../lanes.ts';
-import { treePart } from '../part.ts';
-import { thresholdCount } from '../relocate.ts';
-import { joinRows, type Rows, rowsBuilder } from '../rows.ts';
-import { CHILD_SHIFT, FIRST_ROW_WORD, LEAF, LEAF_CONTINUES, NOTHING, recordSlots, SLOT_WORDS } from '../slots.ts';
-import type { Change, Edit, LiveRule } from './change.ts';
-import type { Box } from './live-rows.ts';
-import { createLiveRun, type LiveRun } from './live-run.ts';
-import { heapOf, lookupRegion } from './read.ts';
-import { payloadOffset } from './transaction.ts';
+import { buildClassifier, buildParts, type Choice } from '../../src/classify/classifier.ts';
+import { PAYLOAD, REGION, regionLayout } from '../../src/classify/image.ts';
+import { encodeRecords } from '../../src/classify/lanes.ts';
+import type { Change, Edit, LiveRule } from '../../src/classify/live/change.ts';
+import type { Box } from '../../src/classify/live/live-rows.ts';
+import { createLiveRun, type LiveRun } from '../../src/classify/live/live-run.ts';
+import { heapOf, lookupRegion } from '../../src/classify/live/read.ts';
+import { payloadOffset } from '../../src/classify/live/transaction.ts';
+import { treePart } from '../../src/classify/part.ts';
+import { thresholdCount } from '../../src/classify/relocate.ts';
+import { joinRows, type Rows, rowsBuilder } from '../../src/classify/rows.ts';
+import {
+  CHILD_SHIFT,
+  FIRST_ROW_WORD,
+  LEAF,
+  LEAF_CONTINUES,
+  NOTHING,
+  recordSlots,
+  SLOT_WORDS,
+} from '../../src/classify/slots.ts';
 
 type Bounds = readonly [lo: number, hi: number];
 
