@@ -98,11 +98,17 @@ function sidesOf(length: number): readonly string[] {
 }
 
 suite('sets', DIFFERENTIAL, () => {
-  it.each(FAMILIES)('%s: every type, every side, negated, live', (family) => {
+  it.each(FAMILIES)('%s: every type, every side, negated, in every place', (family) => {
     const options = twinOptions((namespace) => ipset(namespace, setsOf(family)));
-    const all = ['INPUT', 'FORWARD', 'OUTPUT'].map((chain) => setRules(family, chain));
-    for (const rules of all) {
-      const [left, right] = runTwins({ [family]: filter(rules) }, phasesOf(family), options);
+    const places = [
+      ['filter', 'INPUT'],
+      ['filter', 'FORWARD'],
+      ['filter', 'OUTPUT'],
+      ['raw', 'PREROUTING'],
+    ] as const;
+    for (const [table, chain] of places) {
+      const [left, right] = runTwins({ [family]: filter(setRules(family, chain), table) }, phasesOf(family), options);
+      expect(left.saved[family]).toMatch(/^\[[1-9]\d*:\d+\] -A \w+ -m set --match-set hip /m);
       expect(differences(left, right)).toEqual([]);
     }
   });
