@@ -3,7 +3,7 @@
  * each sk_buff in the list of fragments.
  */
 
-import { add, at, ja, jeq, jge, jne, ldx, mov, mul, st, stx, sub } from '../../../bpf/assembly.ts';
+import { add, at, ja, jeq, jge, jne, ldx, mov, mul, stx, sub } from '../../../bpf/assembly.ts';
 import type { Label } from '../../../bpf/code.ts';
 import type { NeededMember } from '../../../bpf/facts.ts';
 import { R0, R1, R2, R3, R10 } from '../../../bpf/instruction.ts';
@@ -24,12 +24,14 @@ export function emitFirstPiece(ctx: HookContext, end: number): void {
     sub.reg(end, R2),
     stx.w(R10, FRAME.end, end),
     ldx.w(end, R10, FRAME.end),
-    st.dw(R10, FRAME.listed, 0),
-    st.w(R10, FRAME.passed, 0),
     loadMember(ctx, R2, R1, 'sk_buff.head'),
     loadMember(ctx, R0, R1, 'sk_buff.end'),
     add.reg(R2, R0),
     stx.dw(R10, FRAME.info, R2),
+    // Zeros that the verifier does not know: it would go round the loop once for what is known at first, and again without.
+    sub.reg(R2, R2),
+    stx.dw(R10, FRAME.listed, R2),
+    stx.w(R10, FRAME.passed, R2),
   );
 }
 
@@ -79,7 +81,14 @@ export function emitNextPiece(
   out.emit(ldx.dw(R1, R10, FRAME.info), add.imm(R1, offsetOf(ctx, 'skb_shared_info.frag_list')), ja(listed));
   out.emit(at(following), add.imm(R1, offsetOf(ctx, 'sk_buff.next')), at(listed));
   castTo(ctx, BYTES);
-  out.emit(ldx.dw(R1, R0, 0), jeq.imm(R1, 0, over), stx.dw(R10, FRAME.listed, R1), st.w(R10, FRAME.passed, 0));
+  out.emit(
+    ldx.dw(R1, R0, 0),
+    jeq.imm(R1, 0, over),
+    stx.dw(R10, FRAME.listed, R1),
+    mov.reg(R2, R1),
+    sub.reg(R2, R2),
+    stx.w(R10, FRAME.passed, R2),
+  );
   castTo(ctx, 'sk_buff');
   out.emit(
     loadMember(ctx, R2, R0, 'sk_buff.head'),

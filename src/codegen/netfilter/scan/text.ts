@@ -75,7 +75,9 @@ export function emitTextScan(ctx: HookContext, scan: TextScan): void {
   out.emit(add.imm(PLACE, PLACES), ja(again));
 
   // The place is right for the first bytes; r2 is how far it lies behind the place of the round.
-  out.emit(at(verify), add.reg(PLACE, R2), mov.reg(R1, PLACE), add.imm(R1, length), jgt.reg(R1, END, further));
+  out.emit(at(verify), add.reg(PLACE, R2));
+  forget(ctx, PLACE);
+  out.emit(mov.imm(R2, 0), mov.reg(R1, PLACE), add.imm(R1, length), jgt.reg(R1, END, further));
   const next = out.label('next');
   for (const word of others) compareRest(ctx, word, next, over);
   out.emit(ja(found), at(next), add.imm(PLACE, 1), at(again));
