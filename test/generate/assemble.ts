@@ -26,8 +26,12 @@ export function assemble(family: Family, hook: Hook, assignment: Assignment): Pa
     mark: number('meta.mark', 0),
     pkttype: number('meta.pkttype', 0),
     routeDstType: number('route.dstType', 1),
-    ...(HAS_IN.has(hook) ? { in: { name: deviceName(get('meta.iifname')), ifindex: 2, group: number('meta.iifgroup', 0) } } : {}),
-    ...(HAS_OUT.has(hook) ? { out: { name: deviceName(get('meta.oifname')), ifindex: 3, group: number('meta.oifgroup', 0) } } : {}),
+    ...(HAS_IN.has(hook)
+      ? { in: { name: deviceName(get('meta.iifname')), ifindex: 2, group: number('meta.iifgroup', 0) } }
+      : {}),
+    ...(HAS_OUT.has(hook)
+      ? { out: { name: deviceName(get('meta.oifname')), ifindex: 3, group: number('meta.oifgroup', 0) } }
+      : {}),
     ...(get('mac.present') === 0n || !HAS_IN.has(hook)
       ? {}
       : { mac: macHeader(get('mac.saddr') ?? 0x0200_0000_0001n) }),
