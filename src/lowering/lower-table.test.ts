@@ -221,7 +221,7 @@ describe('chains', () => {
 
 describe('what cannot be run', () => {
   test.each([
-    ['-p tcp -m string --string x --algo bm', 'not-yet-supported-match'],
+    ['-p tcp -j SYNPROXY', 'not-supported-here'],
   ])('%s: %s', (line, code) => {
     const text = `*filter\n-A INPUT -p tcp -j ACCEPT\n-A INPUT ${line}\nCOMMIT\n`;
     const { ruleset, diagnostics: faults } = parseRuleset({ name: 'test', text }, 'ipv4');
