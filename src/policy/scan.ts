@@ -6,13 +6,21 @@
 import type { ClassicScan } from './scan-classic.ts';
 import type { DccpOptionScan } from './scan-dccp-option.ts';
 import type { SctpChunksScan } from './scan-sctp-chunks.ts';
-import type { TextScan } from './scan-text.ts';
 import type { TcpMssScan } from './scan-tcp-mss.ts';
+import type { TextScan } from './scan-text.ts';
 import type { U32Scan } from './scan-u32.ts';
 
 export type ScanOutcome = 'no' | 'yes' | 'evil';
 
-export type Scan = ClassicScan | TextScan | ExtensionHeaderScan | HeaderSetScan | U32Scan | TcpMssScan | DccpOptionScan | SctpChunksScan;
+export type Scan =
+  | ClassicScan
+  | TextScan
+  | ExtensionHeaderScan
+  | HeaderSetScan
+  | U32Scan
+  | TcpMssScan
+  | DccpOptionScan
+  | SctpChunksScan;
 
 /** Inclusive. */
 export interface NumberRange {

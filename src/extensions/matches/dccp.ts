@@ -22,6 +22,7 @@ const TYPES = [
   'SYNCACK',
   'INVALID',
 ] as const;
+const WORDS: readonly string[] = TYPES;
 const words = wordSet(TYPES, { what: 'type of DCCP packet' });
 
 /** Commas in a row count as one (strtok); no type at all is legal, and never matched. */
@@ -77,7 +78,7 @@ export const dccp: MatchExtension = {
 function typeConditions(options: OptionMap): readonly Condition[] {
   const asked = given(options, 'dccp-types', 'set');
   if (asked === undefined) return [];
-  const numbers = asked.members.map((name) => BigInt(TYPES.findIndex((type) => type === name)));
+  const numbers = asked.members.map((name) => BigInt(WORDS.indexOf(name)));
   const ranges = numbers.map((type) => ({ min: type << 1n, max: type === INVALID ? TYPE_MASK : type << 1n }));
   return [require(invertIf(asked.invert, payload(TYPE, ranges, TYPE_MASK)))];
 }
