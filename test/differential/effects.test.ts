@@ -10,6 +10,7 @@ import { bpfilterFirewall } from '../support/bpfilter-firewall.ts';
 import { SEED } from '../support/budget.ts';
 import { run } from '../support/command.ts';
 import { kernelFirewall } from '../support/firewalls.ts';
+import { openPacketQueue } from '../support/packet-queue.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
 import { addressesOn } from '../support/topology.ts';
 import { compare } from './bisect.ts';
@@ -297,6 +298,40 @@ suite('effects in the kernel', DIFFERENTIAL, () => {
           return side.observe(results);
         });
         expect(observed[0]!.saved[family]).toMatch(/\[[1-9]\d*:\d+\] -A POSTROUTING -o eth2 -p udp/);
+        expect(differences(observed[0]!, observed[1]!)).toEqual([]);
+      });
+    });
+
+    it('NFQUEUE with a listener', () => {
+      const rules = [
+        'FORWARD -p tcp -j NFQUEUE --queue-num 5',
+        'FORWARD -p udp -j MARK --set-mark 0x4',
+        'FORWARD -m mark --mark 0x4 -j NFQUEUE --queue-num 5 --queue-bypass',
+        'FORWARD',
+      ];
+      const text = table('mangle', rules) + table('filter', ['FORWARD -p tcp', 'FORWARD -m mark --mark 0x4']);
+      withTwins({ [family]: text }, options, (left, right) => {
+        const observed = [left, right].map((side) => {
+          const queue = withNamespace(side.topology.namespace, () => openPacketQueue(5));
+          try {
+            side.topology.deliver(routeOf({ path: FORWARD, stimuli: [] }));
+            const flow = [
+              ...tcpFlow(ENDS[family], { client: 4000, server: 80 }),
+              ...udpFlow(ENDS[family], { client: 4001, server: 53 }),
+            ];
+            const answers = flow.map((stimulus) => {
+              side.send(stimulus);
+              side.settle();
+              return queue.answer();
+            });
+            side.settle();
+            return { answers, ...side.observe([]) };
+          } finally {
+            queue.close();
+          }
+        });
+        expect(observed[0]!.answers.reduce((sum, count) => sum + count)).toBeGreaterThan(5);
+        expect(observed[1]!.answers).toEqual(observed[0]!.answers);
         expect(differences(observed[0]!, observed[1]!)).toEqual([]);
       });
     });
