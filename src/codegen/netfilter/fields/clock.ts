@@ -1,8 +1,9 @@
 /**
  * The clock on the wall. BPF has no helper for it, but every CPU keeps how far CLOCK_REALTIME is ahead of the monotonic clock (struct
- * hrtimer_cpu_base), and the kernel brings that up to date on all CPUs that run when the clock is set. With the monotonic clock that gives
- * the second; ktime_get_real_seconds, which iptables asks, comes to it with the next timer tick, a few milliseconds later. The way there: the running task, its CPU's run queue, a timer of that.
- * The time is read once for each packet and hook, so all rules see the same.
+ * hrtimer_cpu_base), and the kernel brings that up to date on all CPUs that run when the clock is set. With the monotonic clock
+ * that gives the second; ktime_get_real_seconds, which iptables asks, comes to it with the next timer tick, a few milliseconds later.
+ * The way there: the running task, its CPU's run queue, a timer of that. The time is read once for each packet and hook, so all rules
+ * see the same.
  */
 
 import { add, call, div, ldx, mod, mov, mul, rsh, st, stx, sub } from '../../../bpf/assembly.ts';
