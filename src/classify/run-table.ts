@@ -32,9 +32,11 @@ export const MAX_KEY = 16;
 /** Inner slots on a path: CUT_TREE_LIMITS, and one that leads to a long leaf. */
 const MAX_DEPTH = 17;
 /** Longer leaves are left to linear code. */
-const MAX_LEAF_SLOTS = 256;
+const MAX_LEAF_SLOTS = 1 << 16;
 /** Above this share of rules that let a packet go on, linear code is no worse. */
 const MAY_GO_ON = 0.5;
+/** With as many rules it surely is. */
+const SURELY = 4000;
 
 /** The table of a run of a chain's rules; undefined when its rules had better run one after the other. */
 export function buildRunTable(
@@ -43,7 +45,8 @@ export function buildRunTable(
   { choice, counterOffset }: RunTableOptions,
 ): RunTable | undefined {
   if (run.dimensions.length > MAX_KEY || run.dimensions.length === 0) return undefined;
-  if (choice === 'auto' && goingOn(run.rows) > MAY_GO_ON * run.rows.count) return undefined;
+  const { count } = run.rows;
+  if (choice === 'auto' && count < SURELY && goingOn(run.rows) > MAY_GO_ON * count) return undefined;
   const classifier = buildClassifier(run.rows, choice);
   if (classifier.kind === 'linear' || classifier.parts.length > MAX_RULE_PARTS) return undefined;
 
@@ -52,7 +55,7 @@ export function buildRunTable(
   const longest = Math.max(...parts.map(({ part }) => part.longestLeaf));
   if (longest > MAX_LEAF_SLOTS) return undefined;
   const slots = parts.reduce((sum, { part }) => sum + part.slots, 0);
-  const layout = regionLayout(withRoom(rows.count), withRoom(slots));
+  const layout = regionLayout(withRoom(rows.count), 2 * slots + LEAST_ROOM);
   const { actions, ofEntry } = runActions(rules, run);
   const payload = payloadOf(rules, run, rows, ofEntry, counterOffset);
   const shape: RunShape = {
@@ -74,6 +77,9 @@ function goingOn(rows: Rows): number {
   for (const final of rows.final) count += 1 - final;
   return count;
 }
+
+/** Slots free at first, besides as many as are in use: changes write beside the old, and compaction beside all of it. */
+const LEAST_ROOM = 2048;
 
 /** Room for what is added later. */
 function withRoom(used: number): number {

@@ -58,7 +58,7 @@ describe('a run that changes', () => {
         live.release(Number.MAX_SAFE_INTEGER);
         expect(live.status().freeSlots).toBe(live.layout.heapSlots - reachable(live));
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 
@@ -100,7 +100,7 @@ describe('a run that changes', () => {
         live.release(Number.MAX_SAFE_INTEGER);
         expect(live.status().freeSlots).toBe(live.layout.heapSlots - reachable(live));
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 

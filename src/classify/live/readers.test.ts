@@ -138,6 +138,6 @@ it('readers find the old list or the new one, never a mixture', () => {
       }
       grace();
     }),
-    { numRuns: 200 },
+    { numRuns: 80 },
   );
 });
