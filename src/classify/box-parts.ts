@@ -1,6 +1,6 @@
 /** Tests of a rule as boxes over the dimensions of a run. */
 import type { Condition, Test } from '../policy/ir.ts';
-import { type Axis, type AxisBox, axisBoxes } from './dimension.ts';
+import { type Axis, type AxisBox, axisBoxes, dimensionValue } from './dimension.ts';
 import type { RowsBuilder } from './rows.ts';
 
 /** The axis of a test's field and mask. */
@@ -55,4 +55,22 @@ export function addRows(builder: RowsBuilder, entry: number, final: boolean, par
       for (let d = 0; d < box.length; d++) builder.narrow(axis.first + d, box[d]![0], box[d]![1]);
     }
   }
+}
+
+/** Nearly all rules: each test one interval of one dimension. False, with nothing done, for the others. */
+export function addSimpleRow(
+  builder: RowsBuilder,
+  entry: number,
+  final: boolean,
+  box: readonly Test[],
+  find: AxisFinder,
+): boolean {
+  for (const test of box) if (test.ranges.length !== 1 || find(test)?.dimensions.length !== 1) return false;
+  builder.add(entry, final);
+  for (const test of box) {
+    const { first, dimensions } = find(test)!;
+    const { min, max } = test.ranges[0]!;
+    builder.narrow(first, dimensionValue(dimensions[0]!, min), dimensionValue(dimensions[0]!, max));
+  }
+  return true;
 }

@@ -8,12 +8,12 @@
 import { fieldMax } from '../policy/expr.ts';
 import { FIELDS, type FieldName } from '../policy/fields.ts';
 import type { Condition, Expr, PolicyRule, Test } from '../policy/ir.ts';
-import { type AxisFinder, addRows, axisFinder, partsOf } from './box-parts.ts';
-import { type Axis, type Dimension, dimensionValue, planAxis, wordsUsed } from './dimension.ts';
+import { addRows, addSimpleRow, axisFinder, partsOf } from './box-parts.ts';
+import { type Axis, type Dimension, planAxis, wordsUsed } from './dimension.ts';
 import { type GuardRows, guardRowsBuilder } from './guard-rows.ts';
 import { guardCollector } from './guards.ts';
-import { type Rows, type RowsBuilder, rowsBuilder } from './rows.ts';
-import { type SplitRule, splitRule } from './split-rule.ts';
+import { type Rows, rowsBuilder } from './rows.ts';
+import { splitRule } from './split-rule.ts';
 
 export interface Run {
   readonly kind: 'run';
@@ -114,7 +114,7 @@ function extractRun(
     const rule = splitRule(rules[index]!);
     if (rule.guards.length > 0) {
       const boxes = (tests: readonly Test[]) => partsOf(tests, find, options.maxRowsPerRule);
-      if (!guardRows.add(index - from, rule.guards, boxes)) {
+      if (!guardRows.add(index - from, rule.guards, boxes, find)) {
         // Some guard is none that a look-up can ask about: the rule runs as it stands wherever the tests before it hold.
         residual.set(index, rules[index]!.conditions);
         addRows(builder, index - from, false, boxes(rule.guards[0]!.before).parts);
@@ -123,7 +123,7 @@ function extractRun(
       for (const guard of rule.guards) guards.add(guard);
     }
     if (rule.never) continue;
-    if (addSimpleRow(builder, index - from, rule, find)) {
+    if (addSimpleRow(builder, index - from, rule.final, rule.box, find)) {
       if (rule.residual.length > 0) residual.set(index, rule.residual);
       continue;
     }
@@ -174,16 +174,4 @@ function collect(questions: Questions, test: Test): void {
     if (min > 0n) question.boundaries.add(min - 1n);
     if (max < (test.mask ?? fieldMax(test.field))) question.boundaries.add(max);
   }
-}
-
-/** Nearly all rules: each test one interval of one dimension. False, with nothing done, for the others. */
-function addSimpleRow(builder: RowsBuilder, entry: number, rule: SplitRule, find: AxisFinder): boolean {
-  for (const test of rule.box) if (test.ranges.length !== 1 || find(test)?.dimensions.length !== 1) return false;
-  builder.add(entry, rule.final);
-  for (const test of rule.box) {
-    const { first, dimensions } = find(test)!;
-    const { min, max } = test.ranges[0]!;
-    builder.narrow(first, dimensionValue(dimensions[0]!, min), dimensionValue(dimensions[0]!, max));
-  }
-  return true;
 }

@@ -8,7 +8,7 @@
  */
 import { all, any } from '../policy/expr.ts';
 import type { Expr, Test } from '../policy/ir.ts';
-import { addRows, type BoxParts } from './box-parts.ts';
+import { type AxisFinder, addRows, addSimpleRow, type BoxParts } from './box-parts.ts';
 import { sameExpr, sameList } from './guards.ts';
 import { type Rows, type RowsBuilder, rowsBuilder } from './rows.ts';
 import { MAX_GUARDS } from './shape.ts';
@@ -22,7 +22,7 @@ export interface GuardRows {
 
 export interface GuardRowsBuilder {
   /** False, with nothing done, when the guards cannot be rows: a test before them has no box, or there are too many kinds. */
-  add(entry: number, guards: readonly Guard[], boxes: (tests: readonly Test[]) => BoxParts): boolean;
+  add(entry: number, guards: readonly Guard[], boxes: (tests: readonly Test[]) => BoxParts, find?: AxisFinder): boolean;
   finish(): readonly GuardRows[];
 }
 
@@ -53,7 +53,11 @@ export function guardRowsBuilder(max: readonly number[], expected: number): Guar
     return kind;
   };
   return {
-    add(entry, guards, boxes) {
+    add(entry, guards, boxes, find) {
+      // Nearly all rules are like one before them.
+      const known = kinds.find((kind) => isOfKind(kind.steps, guards));
+      if (known !== undefined && find !== undefined && addSimpleRow(known.rows, entry, true, guards[0]!.before, find))
+        return true;
       const rows = groupsOf(guards).map(({ before, steps }) => ({ kind: kindOf(steps), boxes: boxes(before) }));
       if (rows.some(({ kind, boxes: { left } }) => kind === undefined || left.length > 0)) return false;
       for (const { kind, boxes: own } of rows) addRows(kind!.rows, entry, true, own.parts);
@@ -61,6 +65,22 @@ export function guardRowsBuilder(max: readonly number[], expected: number): Guar
     },
     finish: () => kinds.map(({ steps, rows }) => ({ hotdrop: hotdropOf(steps), rows: rows.finish() })),
   };
+}
+
+/** Whether all the guards are one group of these steps, found without making anything. */
+function isOfKind(steps: readonly Step[], guards: readonly Guard[]): boolean {
+  if (steps.length !== guards.length) return false;
+  let last = guards[0]!.before.length;
+  for (let i = 0; i < guards.length; i++) {
+    const { before, hotdrop } = guards[i]!;
+    const { between } = steps[i]!;
+    if (before.length - last !== between.length || !sameExpr(steps[i]!.hotdrop, hotdrop)) return false;
+    // A test that was narrowed in between has another object in its place.
+    for (let t = 0; i > 0 && t < last; t++) if (before[t] !== guards[i - 1]!.before[t]) return false;
+    for (let t = 0; t < between.length; t++) if (!sameExpr(between[t]!, before[last + t]!)) return false;
+    last = before.length;
+  }
+  return true;
 }
 
 function groupsOf(guards: readonly Guard[]): readonly Group[] {

@@ -11,4 +11,6 @@ export interface LookupContext {
   readonly frame: LookupFrame;
   /** Rows may have to be passed over, because the look-up goes on behind one. */
   readonly goesOn: boolean;
+  /** The program runs in the chain loop: there what is left on the stack has to be equal on all paths (chain-loop.ts). */
+  readonly loop: boolean;
 }

@@ -18,7 +18,7 @@ export interface LookupFrame {
   /** Cells: the smallest order found, and the its row. */
   readonly order: number;
   readonly row: number;
-  /** Slots of a leaf that may still come; exact. */
+  /** struct bpf_iter_num of a long leaf. */
   readonly leafSlots: number;
   /** Cells: guards that are true, and the order to look from. */
   readonly guards: number;

@@ -1,5 +1,5 @@
 /** The end of a walk: the rows of a leaf, compared one after the other. */
-import { add, and, at, ja, jeq, jge, jgt, jne, lddw, ldx, lsh, mov, st, stx, sub } from '../../../bpf/assembly.ts';
+import { add, and, at, call, ja, jeq, jge, jgt, jne, lddw, ldx, lsh, mov, stx, sub } from '../../../bpf/assembly.ts';
 import type { Label } from '../../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 } from '../../../bpf/instruction.ts';
 import { PAYLOAD, REGION } from '../../../classify/image.ts';
@@ -9,16 +9,47 @@ import type { LookupContext } from './context.ts';
 import { WORDS_IN_REGISTERS } from './frame.ts';
 import { wordPlace } from './key.ts';
 
-/** r1 the leaf's slot, r0 its byte offset in the heap. Notes the first row that matches, if it comes before what was found. Goes to `next`. */
+/**
+ * r1 the leaf's slot, r0 its byte offset in the heap. Notes the first row that matches, if it comes before what was found. Goes to `next`.
+ * Nearly all leaves are one slot. The others are gone through with an iterator: in rounds that it counts itself the verifier
+ * keeps few states, and the ways through the rows of a slot would multiply.
+ */
 export function emitLeaf(look: LookupContext, next: Label): void {
+  const { ctx, shape, frame } = look;
+  const { out } = ctx;
+  const [chunk, first, later, done] = [out.label('leaf'), out.label('match'), out.label('match'), out.label('done')];
+  const iterator = [mov.reg(R1, R10), add.imm(R1, frame.leafSlots)];
+  out.emit(stx.w(R10, frame.leaf, R0));
+  emitChunk(look, next, first);
+  onToNextSlot(look, next);
+  out.emit(
+    ...iterator,
+    mov.imm(R2, 0),
+    mov.imm(R3, shape.maxLeafSlots),
+    call.kfunc('bpf_iter_num_new'),
+    at(chunk),
+    ...iterator,
+    call.kfunc('bpf_iter_num_next'),
+    jeq.imm(R0, 0, done),
+    ldx.w(R0, R10, frame.leaf),
+    jge.imm(R0, shape.layout.heapSlots * SLOT_BYTES, done),
+    lddw.mapValue(R1, look.map, shape.layout.heap),
+    add.reg(R1, R0),
+  );
+  emitChunk(look, done, later);
+  onToNextSlot(look, done);
+  out.emit(ja(chunk), at(later));
+  storeMatch(look);
+  out.emit(at(done), ...iterator, call.kfunc('bpf_iter_num_destroy'), ja(next), at(first));
+  storeMatch(look);
+}
+
+/** The rows of one slot at r1; falls through behind the last. */
+function emitChunk(look: LookupContext, next: Label, match: Label): void {
   const { ctx, shape, map, frame, goesOn } = look;
   const { out } = ctx;
-  const { layout, plan, maxLeafSlots } = shape;
-  const [chunk, match] = [out.label('leaf'), out.label('match')];
+  const { layout, plan } = shape;
   out.emit(
-    stx.w(R10, frame.leaf, R0),
-    st.dw(R10, frame.leafSlots, maxLeafSlots),
-    at(chunk),
     // A leaf without rows may point right behind the last slot.
     ldx.w(R3, R1, 4),
     jgt.imm(R3, layout.heapSlots, next),
@@ -36,23 +67,21 @@ export function emitLeaf(look: LookupContext, next: Label): void {
     // Not before what was found; or it was taken away, and then another may match.
     out.emit(ldx.w(R4, R10, frame.order), jgt.reg(R4, R2, match), at(other));
   }
+}
+
+/** Names the next slot in the frame's cell, if the leaf has one. */
+function onToNextSlot({ ctx: { out }, frame }: LookupContext, end: Label): void {
   out.emit(
     ldx.w(R2, R1, 0),
     and.imm(R2, LEAF_CONTINUES),
-    jeq.imm(R2, 0, next),
+    jeq.imm(R2, 0, end),
     ldx.w(R0, R10, frame.leaf),
     add.imm(R0, SLOT_BYTES),
-    jge.imm(R0, layout.heapSlots * SLOT_BYTES, next),
     stx.w(R10, frame.leaf, R0),
-    lddw.mapValue(R1, map, layout.heap),
-    add.reg(R1, R0),
-    ldx.dw(R2, R10, frame.leafSlots),
-    add.imm(R2, -1),
-    stx.dw(R10, frame.leafSlots, R2),
-    jne.imm(R2, 0, chunk),
-    ja(next),
-    at(match),
   );
+}
+
+function storeMatch({ ctx: { out }, frame }: LookupContext): void {
   out.emit(stx.w(R10, frame.order, R2), stx.w(R10, frame.row, R5));
 }
 

@@ -52,7 +52,7 @@ export interface RunHost {
 export function emitRun(ctx: BodyContext, run: RunSegment, frame: LookupFrame, host: RunHost): void {
   const { out } = ctx;
   const { shape } = run.table;
-  const look: LookupContext = { ctx, shape, map: run.map, frame, goesOn: run.goesOn };
+  const look: LookupContext = { ctx, shape, map: run.map, frame, goesOn: run.goesOn, loop: host.loop };
   const guards = emitGuards(look);
   emitKey(ctx, shape.dimensions, frame);
   emitWalk(look, guards);

@@ -46,6 +46,7 @@ export function emitWalk(look: LookupContext, guards: readonly number[]): void {
     out.emit(stx.dw(R10, frame.saved[i]!, register));
   });
   emitWords(ctx, shape.plan, frame);
+  if (look.loop) out.emit(st.w(R10, frame.leaf, 1), st.w(R10, frame.row, 1));
   out.emit(
     st.w(R10, frame.order, -1),
     lddw.mapValue(R1, map, REGION.active),
@@ -105,6 +106,7 @@ function emitPart(look: LookupContext, place: number): void {
   emitPath(look, next);
   emitLeaf(look, next);
   out.emit(at(next));
+  if (look.loop) out.emit(st.dw(R10, frame.leafSlots, 0));
 }
 
 /** r0 += the bucket of the key. */
