@@ -8,7 +8,7 @@ import type { LookupOptions } from '../../src/codegen/netfilter/lookup/plan.ts';
 import { type Hook, TABLE_HOOKS } from '../../src/packet/netfilter.ts';
 import { evaluate } from '../../src/policy/evaluate.ts';
 import type { RejectWith, TablePolicy } from '../../src/policy/ir.ts';
-import { createMemory, type PolicyMemory } from '../../src/policy/memory.ts';
+import { createMemory, type NamedMemory, type PolicyMemory } from '../../src/policy/memory.ts';
 import type { PacketView } from '../../src/policy/packet-view.ts';
 
 export function compile(
@@ -16,7 +16,11 @@ export function compile(
   facts: KernelFacts = REFERENCE_FACTS,
   lookups?: LookupOptions,
 ): CompiledGeneration {
-  const { generation, diagnostics } = compileGeneration({ policies, facts, ...(lookups === undefined ? {} : { lookups }) });
+  const { generation, diagnostics } = compileGeneration({
+    policies,
+    facts,
+    ...(lookups === undefined ? {} : { lookups }),
+  });
   if (generation === undefined) throw new Error(diagnostics.map((item) => item.message).join('\n'));
   return generation;
 }
@@ -53,8 +57,9 @@ export interface Oracle {
   run(hook: Hook, view: PacketView): Expectation;
 }
 
-export function createOracle(policy: TablePolicy, hz: number): Oracle {
-  const memory: PolicyMemory = createMemory(policy, hz);
+/** `named`: what tables share by name. */
+export function createOracle(policy: TablePolicy, hz: number, named: NamedMemory = new Map()): Oracle {
+  const memory: PolicyMemory = createMemory(policy, hz, named);
   const counters: Counter[] = Array.from({ length: policy.counters }, () => ({ packets: 0n, bytes: 0n }));
   return {
     run(hook, view) {

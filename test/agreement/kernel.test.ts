@@ -19,6 +19,7 @@ import { openRingBuffer, type RingBuffer } from '../../src/kernel/ring-buffer.ts
 import { netfilterInput, testRun } from '../../src/kernel/test-run.ts';
 import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
 import { REJECT_WITH } from '../../src/policy/ir.ts';
+import type { NamedMemory } from '../../src/policy/memory.ts';
 import { type PacketView, packetView } from '../../src/policy/packet-view.ts';
 import { MATCH_NAMES, type MatchName, packetsFor, randomPacket, randomRulesetText } from '../generate/index.ts';
 import { policiesOf } from '../generate/policies.ts';
@@ -132,8 +133,9 @@ function compareAll(
   const loaded = loadGeneration(generation, facts.possibleCpus);
   try {
     const simulation = createSimulation(generation, facts);
+    const named: NamedMemory = new Map();
     for (const policy of policies) {
-      const oracle = createOracle(policy, facts.hz);
+      const oracle = createOracle(policy, facts.hz, named);
       for (const hook of hooksOf(policy)) {
         const compiled = compiledHook(generation, policy, hook)!;
         for (const view of packets) {

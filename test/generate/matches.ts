@@ -3,9 +3,10 @@
 import fc from 'fast-check';
 import { parseAddress } from '../../src/packet/address.ts';
 import type { Hook } from '../../src/packet/netfilter.ts';
-import { HEADER_MATCHES } from './header-matches.ts';
 import { ENVIRONMENT_MATCHES } from './environment-matches.ts';
+import { HEADER_MATCHES } from './header-matches.ts';
 import { SCAN_MATCHES } from './scan-matches.ts';
+import { STATEFUL_MATCHES } from './stateful-matches.ts';
 import type { Universe } from './universe.ts';
 
 /** What a match may assume about the rule it stands in. */
@@ -169,7 +170,10 @@ export const MATCHES = {
       fc
         .constantFrom('src-type', 'dst-type')
         .chain((name) =>
-          option(name, stateList(isIpv4(site) ? ['MULTICAST', 'UNSPEC', 'PROHIBIT'] : ['UNICAST', 'MULTICAST', 'UNSPEC'])),
+          option(
+            name,
+            stateList(isIpv4(site) ? ['MULTICAST', 'UNSPEC', 'PROHIBIT'] : ['UNICAST', 'MULTICAST', 'UNSPEC']),
+          ),
         ),
   },
   owner: {
@@ -211,6 +215,7 @@ export const MATCHES = {
       ),
   },
   ...SCAN_MATCHES,
+  ...STATEFUL_MATCHES,
 } as const satisfies Record<string, MatchGenerator>;
 
 const ttl = fc.oneof(fc.constantFrom('1', '63', '64', '65', '255'), byte.map(String));

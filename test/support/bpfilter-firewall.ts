@@ -2,8 +2,8 @@
 import { formatDiagnostic } from '../../src/diagnostics/diagnostic.ts';
 import { flush } from '../../src/firewall/flush.ts';
 import { applyPlans } from '../../src/firewall/install.ts';
-import { readObjects } from '../../src/firewall/objects.ts';
 import { namesInForce } from '../../src/firewall/names-in-force.ts';
+import { readObjects } from '../../src/firewall/objects.ts';
 import { hasErrors } from '../../src/firewall/plan.ts';
 import { planFamilies } from '../../src/firewall/plan-families.ts';
 import { readRuleset } from '../../src/firewall/read.ts';
