@@ -55,9 +55,22 @@ function neededWords(rule: Rule, traits: EffectTraits, context: LowerContext): r
 
 /** The number of an effect in a table's list; it is added unless an equal one is there. */
 export function addEffect(list: Effect[], effect: Effect): number {
+  const numbers = numbersIn(list);
   const key = keyOf(effect);
-  const known = list.findIndex((other) => keyOf(other) === key);
-  return known === -1 ? list.push(effect) - 1 : known;
+  const known = numbers.get(key);
+  if (known !== undefined) return known;
+  const number = list.push(effect) - 1;
+  numbers.set(key, number);
+  return number;
+}
+
+/** What each list holds, so that a table with thousands of effects need not be searched for each. */
+const LISTS = new WeakMap<readonly Effect[], Map<string, number>>();
+
+function numbersIn(list: readonly Effect[]): Map<string, number> {
+  const numbers = LISTS.get(list) ?? new Map<string, number>();
+  LISTS.set(list, numbers);
+  return numbers;
 }
 
 function keyOf({ needs, target }: Effect): string {

@@ -13,6 +13,7 @@ import { kernelFirewall } from '../support/firewalls.ts';
 import { openPacketQueue } from '../support/packet-queue.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
 import { addressesOn } from '../support/topology.ts';
+import { ipset, prepared } from './asking.ts';
 import { compare } from './bisect.ts';
 import { allFlows, ENDS, tcpFlow, udpFlow } from './flows.ts';
 import { nastyStimuli } from './nasties.ts';
@@ -332,6 +333,53 @@ suite('effects in the kernel', DIFFERENTIAL, () => {
         });
         expect(observed[0]!.answers.reduce((sum, count) => sum + count)).toBeGreaterThan(5);
         expect(observed[1]!.answers).toEqual(observed[0]!.answers);
+        expect(differences(observed[0]!, observed[1]!)).toEqual([]);
+      });
+    });
+
+    it('SET adds, deletes and maps; TPROXY without a socket', () => {
+      const sets = ['seen hash:ip', 'flows hash:ip,port', 'mapped hash:net'];
+      const prepare = (namespace: string): void => {
+        const net = family === 'ipv4' ? '10.0.0.0/8' : 'fd00::/8';
+        const inet = family === 'ipv4' ? 'inet' : 'inet6';
+        ipset(namespace, [
+          ...sets.map((set) => `create ${set} family ${inet}${set.startsWith('mapped') ? ' skbinfo' : ''}`),
+          `add mapped ${net} skbmark 0x7/0xff`,
+        ]);
+      };
+      const rules = [
+        'PREROUTING -p tcp -j SET --add-set flows src,dst',
+        'PREROUTING -p udp -j SET --add-set seen src --exist',
+        'PREROUTING -p tcp -m tcp --tcp-flags FIN FIN -j SET --del-set flows src,dst',
+        'PREROUTING -p udp -j SET --map-set mapped src --map-mark',
+        'PREROUTING -p tcp -m tcp --tcp-flags SYN,ACK SYN -j TPROXY --on-port 5000 --tproxy-mark 0x1/0x1',
+        'PREROUTING -p tcp',
+      ];
+      const tests = [
+        'FORWARD -m mark --mark 0x7/0xff',
+        'FORWARD -p tcp',
+        'FORWARD -m set --match-set seen src',
+        'FORWARD -m set --match-set flows src,dst',
+      ];
+      const text = table('mangle', rules) + table('filter', tests);
+      const [left, right] = [kernelFirewall, bpfilterFirewall].map((kind) => prepared(kind, prepare));
+      const lists: string[] = [];
+      withTwins({ [family]: text }, { ...options, left: left!, right: right! }, (one, other) => {
+        const observed = [one, other].map((side) => {
+          side.topology.deliver(routeOf({ path: FORWARD, stimuli: [] }));
+          const results = [...allFlows(ENDS[family]), ...allFlows(ENDS[family])].map((stimulus) => side.send(stimulus));
+          side.settle();
+          lists.push(
+            withNamespace(side.topology.namespace, () => run('ipset', ['save', '-sorted'])).replace(
+              / initval \S+/g,
+              '',
+            ),
+          );
+          return side.observe(results);
+        });
+        expect(lists[0]).toMatch(/^add flows /m);
+        expect(lists[1]).toBe(lists[0]);
+        expect(observed[0]!.saved[family]).toMatch(/\[[1-9]\d*:\d+\] -A FORWARD -m mark --mark 0x7/);
         expect(differences(observed[0]!, observed[1]!)).toEqual([]);
       });
     });
