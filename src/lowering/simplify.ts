@@ -23,9 +23,9 @@ import type { Condition, Expr, Interval, Test } from '../policy/ir.ts';
 
 /** The same rule with fewer conditions. A rule that never matches and never drops is `[require false]`. */
 export function simplifyConditions(list: readonly Condition[]): readonly Condition[] {
-  const known: Knowledge = new Map();
+  const known: Knowledge = [];
   const out: Condition[] = [];
-  for (const condition of list.flatMap(split)) {
+  for (const condition of list.some(isSeveral) ? list.flatMap(split) : list) {
     if (condition.kind === 'stateful') {
       out.push(condition);
       continue;
@@ -37,7 +37,7 @@ export function simplifyConditions(list: readonly Condition[]): readonly Conditi
         return Object.freeze(dropIdle(out));
       }
       if (expr.kind === 'constant') continue;
-      out.push(require(expr));
+      out.push(expr === condition.expr ? condition : require(expr));
       if (expr.kind === 'test') learn(known, expr, expr.ranges);
     } else {
       if (expr.kind === 'constant' && !expr.value) continue;
@@ -47,6 +47,10 @@ export function simplifyConditions(list: readonly Condition[]): readonly Conditi
     }
   }
   return Object.freeze(out);
+}
+
+function isSeveral(condition: Condition): boolean {
+  return condition.kind === 'require' && condition.expr.kind === 'all';
 }
 
 /** `require (a and b)` is `require a`, `require b`. */
@@ -62,13 +66,18 @@ function dropIdle(list: readonly Condition[]): readonly Condition[] {
   return [...list.slice(0, lastEffect + 1), ...list.slice(-1)];
 }
 
-/** What is known of each field and mask (see keyOf): the values it can still have. Nothing known: absent. */
-type Knowledge = Map<string, readonly Interval[]>;
+/** What is known of fields under masks: the values they can still have. A rule asks about a few: a list is quicker than a map. */
+type Knowledge = { readonly about: Test; ranges: readonly Interval[] }[];
+
+function knownOf(known: Knowledge, about: Test): Knowledge[number] | undefined {
+  for (const item of known) if (item.about.field === about.field && item.about.mask === about.mask) return item;
+  return undefined;
+}
 
 function learn(known: Knowledge, about: Test, ranges: readonly Interval[]): void {
-  const key = keyOf(about);
-  const before = known.get(key);
-  known.set(key, before === undefined ? ranges : intersectRanges(before, ranges));
+  const before = knownOf(known, about);
+  if (before === undefined) known.push({ about, ranges });
+  else before.ranges = intersectRanges(before.ranges, ranges);
 }
 
 /** The expression with those parts that are already decided replaced by their answer. */
@@ -79,7 +88,7 @@ function answer(known: Knowledge, expr: Expr): Expr {
     case 'any':
       return any(...expr.exprs.map((member) => answer(known, member)));
     case 'test': {
-      const before = known.get(keyOf(expr));
+      const before = knownOf(known, expr)?.ranges;
       // By itself a test is never constant (see expr.ts).
       if (before === undefined) return expr;
       const left = intersectRanges(before, expr.ranges);
@@ -88,10 +97,6 @@ function answer(known: Knowledge, expr: Expr): Expr {
     default:
       return expr;
   }
-}
-
-function keyOf(about: Test): string {
-  return `${about.field}&${about.mask ?? ''}`;
 }
 
 function sameRanges(a: readonly Interval[], b: readonly Interval[]): boolean {
