@@ -1,12 +1,23 @@
 /** Ending all filtering in a namespace and removing every trace. */
 
+import { acceptProgram } from '../codegen/netfilter/stub.ts';
+import { waitForGracePeriod } from '../kernel/grace-period.ts';
 import { openPinnedMap } from '../kernel/object.ts';
+import { loadProgram, setProgramSlot } from '../kernel/program.ts';
 import { FAMILIES, type Family, type TableName } from '../packet/netfilter.ts';
 import { FirewallError } from './failure.ts';
 import { emptyKernelTables } from './kernel-placed.ts';
-import { GENERATION_MAP, type Layout } from './layout.ts';
-import { tablesInKernel } from './state.ts';
-import { generationsPresent, readGeneration, readState, writeGeneration } from './store.ts';
+import { GENERATION_MAP, type Layout, progIndex, slotOf } from './layout.ts';
+import { needsOf } from './needs.ts';
+import { type GenerationState, tablesInKernel } from './state.ts';
+import {
+  generationsPresent,
+  openPersistentMaps,
+  type PersistentMaps,
+  readGeneration,
+  readState,
+  writeGeneration,
+} from './store.ts';
 import { removeEverything, undoKernelTables } from './tidy.ts';
 
 /**
@@ -15,7 +26,9 @@ import { removeEverything, undoKernelTables } from './tidy.ts';
  */
 export function flush(layout: Layout): void {
   const generation = readGeneration(layout);
+  const state = generation === 0 ? undefined : readState(layout, generation);
   const troubles = [
+    trouble(() => stopRecording(layout, state)),
     trouble(() => undoKernelTables(layout, generation)),
     ...FAMILIES.map((family) => trouble(() => emptyKernelTables(family, tablesLoaded(layout, generation, family)))),
   ].flatMap((error) => error ?? []);
@@ -31,6 +44,32 @@ export function flush(layout: Layout): void {
   removeEverything(layout);
   const [first] = troubles;
   if (first !== undefined) throw first;
+}
+
+/**
+ * Programs that send packets to the kernel's tables accept from now on: a packet whose list nobody carries out any more would be
+ * dropped by its guard. It is a courtesy: what cannot be opened does not keep anything from going.
+ */
+function stopRecording(layout: Layout, state: GenerationState | undefined): void {
+  const { guarded } = needsOf(state);
+  if (state === undefined || guarded.length === 0) return;
+  let maps: PersistentMaps;
+  try {
+    maps = openPersistentMaps(layout);
+  } catch {
+    return;
+  }
+  try {
+    const accept = loadProgram(acceptProgram(), maps.byName);
+    try {
+      for (const point of guarded) setProgramSlot(maps.progs, progIndex(slotOf(point), state.generation), accept);
+    } finally {
+      accept.close();
+    }
+  } finally {
+    maps.close();
+  }
+  waitForGracePeriod();
 }
 
 /** Kernel tables of the generation in force and of earlier ones that an interrupted apply has not cleared away. */
