@@ -14,8 +14,8 @@ import { effectBaseMap, FIRST_EFFECT, MOST_EFFECTS } from './netfilter/effects.t
 import { ChainsTooDeep, compileHook, type HookProgram, type Shape, type TablePlaces } from './netfilter/hook.ts';
 import { MAX_SLOTS } from './netfilter/layout.ts';
 import { LOG_MAP } from './netfilter/log.ts';
-import { type LookupOptions, planRuns, runMaps, type TableRuns } from './netfilter/lookup/plan.ts';
 import { encodeLogRecord, LOG_RECORD_BYTES } from './netfilter/log-record.ts';
+import { type LookupOptions, planRuns, runMaps, type TableRuns } from './netfilter/lookup/plan.ts';
 import { namedMapName, namedMapSpec } from './netfilter/state/named-map.ts';
 import { initialState, STATE_BYTES } from './netfilter/stateful.ts';
 
@@ -68,6 +68,7 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
       counterStride,
       stateOffsets: states.offsets[index]!,
       logOffsets: logs.offsets[index]!,
+      stateBytes: states.initial.length,
       named: names.behind[index]!.map((table) => table && { table, map: namedMapName(table) }),
       effectOffset: effects.offsets[index]!,
     };
@@ -112,8 +113,20 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
   };
 }
 
-/** A rule that counts something else than the table that it names. */
+/** Each has a map of its own, and a program may use 64. */
+const MOST_NAMES = 48;
+
+/** A rule that counts something else than the table that it names, or too many names. */
 function misfitOf(policy: TablePolicy, behind: readonly (NamedTable | undefined)[]): Diagnostic | undefined {
+  const most = new Set(behind.filter((table) => table !== undefined)).size;
+  if (most > MOST_NAMES) {
+    const why = `its rules name ${most} of them, and a program has room for ${MOST_NAMES}`;
+    return diagnostic('not-supported-here', undefined, {
+      what: 'lists and hashlimit tables',
+      table: policy.table,
+      why,
+    });
+  }
   const at = policy.states.findIndex((state, index) => !fitsTable(state, behind[index]));
   if (at === -1) return undefined;
   const what = `hashlimit table "${behind[at]?.name ?? ''}"`;
@@ -138,7 +151,10 @@ function placeCounters(policies: readonly TablePolicy[]): readonly CounterBase[]
 }
 
 /** Numbers of the tables' first effects. */
-function placeEffects(policies: readonly TablePolicy[]): { readonly offsets: readonly number[]; readonly total: number } {
+function placeEffects(policies: readonly TablePolicy[]): {
+  readonly offsets: readonly number[];
+  readonly total: number;
+} {
   let total = 0;
   const offsets = policies.map((policy) => {
     const first = FIRST_EFFECT + total;

@@ -52,15 +52,11 @@ function compareAll(policies: readonly TablePolicy[], views: readonly PacketView
 describe.each(CHOICES)('look-ups: %s', (choice) => {
   it.each(FAMILIES)('random %s rule sets', (family: Family) => {
     fc.assert(
-      fc.property(
-        randomRulesetText(family, { memory: 'random' }),
-        randomTraffic(family, {}, 8),
-        (text, traffic) => {
-          const policies = policiesOf(text, family);
-          const made = policies.flatMap((policy) => packetsFor(policy, { limit: 30 })).map(({ packet }) => packet);
-          compareAll(policies, [...traffic, ...made], options(choice));
-        },
-      ),
+      fc.property(randomRulesetText(family, { memory: 'random' }), randomTraffic(family, {}, 8), (text, traffic) => {
+        const policies = policiesOf(text, family);
+        const made = policies.flatMap((policy) => packetsFor(policy, { limit: 30 })).map(({ packet }) => packet);
+        compareAll(policies, [...traffic, ...made], options(choice));
+      }),
       { numRuns: 40 },
     );
   });
@@ -70,10 +66,23 @@ describe('a chain of many kinds of rules', () => {
   const lines = Array.from({ length: 200 }, (_, i) => {
     const source = `-s 10.${i % 7}.${i}.0/${20 + (i % 9)}`;
     const ports = ['--dport 80', '--dport 1000:2000', '! --dport 22', '--sport 53'][i % 4];
-    const tail = ['-j DROP', '-j ACCEPT', '', '-m limit --limit 1/s -j ACCEPT', '-j LOG', '-j sub', '-g other', '-j REJECT'][i % 8];
+    const tail = [
+      '-j DROP',
+      '-j ACCEPT',
+      '',
+      '-m limit --limit 1/s -j ACCEPT',
+      '-j LOG',
+      '-j sub',
+      '-g other',
+      '-j REJECT',
+    ][i % 8];
     return `-A INPUT ${source} -p ${i % 3 === 0 ? 'udp -m udp' : 'tcp -m tcp'} ${ports} ${tail}`;
   });
-  const sub = Array.from({ length: 60 }, (_, i) => `-A ${i % 2 === 0 ? 'sub' : 'other'} -s 10.${i % 5}.0.0/16 -p tcp -m tcp --dport ${70 + i}:${90 + i} -j ${['RETURN', 'ACCEPT', 'DROP'][i % 3]}`);
+  const sub = Array.from(
+    { length: 60 },
+    (_, i) =>
+      `-A ${i % 2 === 0 ? 'sub' : 'other'} -s 10.${i % 5}.0.0/16 -p tcp -m tcp --dport ${70 + i}:${90 + i} -j ${['RETURN', 'ACCEPT', 'DROP'][i % 3]}`,
+  );
 
   it.each(CHOICES)('is decided by look-ups: %s', (choice) => {
     const policy = filterPolicy('ipv4', ':sub - [0:0]', ':other - [0:0]', ...lines, ...sub);

@@ -8,11 +8,11 @@ import { R1, R7 } from '../../bpf/instruction.ts';
 import type { ProgramSpec } from '../../bpf/program.ts';
 import { removeUnreachable } from '../../bpf/prune.ts';
 import type { Hook } from '../../packet/netfilter.ts';
+import { effectsAt, mostEffects } from '../../policy/effect-paths.ts';
 import type { RejectWith, TablePolicy } from '../../policy/ir.ts';
+import type { HookEffect } from '../compiled.ts';
 import { slotsBeside, takeAnswers } from './asked.ts';
 import { emitBody } from './body.ts';
-import type { HookEffect } from '../compiled.ts';
-import { effectsAt, mostEffects } from '../../policy/effect-paths.ts';
 import { type ChainPlan, planChains, reachableChains } from './chain-plan.ts';
 import { type BodyContext, type HookContext, loadSkb } from './context.ts';
 import { beginMarks, deleteList, jumpIfNoLists } from './effects.ts';
@@ -33,6 +33,7 @@ export interface TablePlaces {
   readonly counterStride: number;
   readonly stateOffsets: readonly number[];
   readonly logOffsets: ReadonlyMap<number, number>;
+  readonly stateBytes: number;
   readonly named: HookContext['named'];
   readonly effectOffset: number;
   /** Chains with rules that are decided by look-ups. */
@@ -84,14 +85,17 @@ export function compileHook(
     const ctx = createContext(policy, hook, facts, places, usage);
     const code = emitProgram(ctx, usage, shape);
     if (code === undefined) continue;
-    return { program: buildProgram(programName(policy, hook), 'netfilter', code, ctx.globals), reject: usage.reject,
+    return {
+      program: buildProgram(programName(policy, hook), 'netfilter', code, ctx.globals),
+      reject: usage.reject,
       effects: effectsAt(policy, hook).map((number) => ({
         number: places.effectOffset + number,
         index: number,
         effect: policy.effects![number]!,
       })),
       listLength: usage.effects ? mostEffects(policy, hook) + 1 : 0,
-      answers: usage.answers };
+      answers: usage.answers,
+    };
   }
   throw new Error('no shape fits the program');
 }
@@ -213,7 +217,8 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
 function planFor(ctx: HookContext, usage: Usage, shape: Shape, room: number): ChainPlan {
   const plan = planChains(ctx.policy, ctx.hook, shape.loop, (_rules, chain) => verifyingCost(ctx, chain))!;
   const remembers = plan.slots > 0 || usage.log;
-  const goesOn = runsOf(ctx.runs, plan.chains.keys()).some((run) => run.goesOn) && frameFor(ctx, plan, room) !== undefined;
+  const goesOn =
+    runsOf(ctx.runs, plan.chains.keys()).some((run) => run.goesOn) && frameFor(ctx, plan, room) !== undefined;
   return (usage.loops && remembers) || goesOn ? planChains(ctx.policy, ctx.hook, true)! : plan;
 }
 
