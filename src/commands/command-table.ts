@@ -87,7 +87,9 @@ export const COMMANDS = {
       netns: NETNS,
       help: HELP,
     },
-    details: ['Without a NAME: the names. With one: its accounts, as /proc/net/ipt_hashlimit/NAME shows those of the kernel.'],
+    details: [
+      'Without a NAME: the names. With one: its accounts, as /proc/net/ipt_hashlimit/NAME shows those of the kernel.',
+    ],
     load: () => import('./hashlimit.ts'),
   },
   save: {

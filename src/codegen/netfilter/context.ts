@@ -44,6 +44,8 @@ export interface HookContext {
   readonly functions: Map<Label, (ctx: HookContext) => void>;
   /** Those of them that the verifier looks at on their own, once: how many numbers they take. */
   readonly globals: Map<Label, GlobalArguments>;
+  /** Size of the state map's value. */
+  readonly stateBytes: number;
   /** For each of the policy's states the shared table behind it and its map. */
   readonly named: readonly (NamedMap | undefined)[];
   /** Things the rules turned out to use, which the prologue then prepares. */

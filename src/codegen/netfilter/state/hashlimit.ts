@@ -59,7 +59,7 @@ export function runHashlimit(
   out.emit(lsh.imm(R1, 32), or.reg(R5, R1));
   loadAddress(ctx, 'destination', table.destination, [R3, R4]);
   loadAddress(ctx, 'source', table.source, [R1, R2]);
-  const emit = (own: HookContext): void => emitHashlimit(own, label, table, map, offset);
+  const emit = (own: HookContext): void => emitHashlimit(own, table, map, offset);
   out.emit(callGlobal(ctx, label, 5, emit), mov.reg32(R4, R0));
   jumpIfCompares(ctx, R4, 'eq', BigInt(ANSWER.full), 32, hotdrop);
 }
@@ -109,11 +109,11 @@ const EEXIST = 17;
 const NOEXIST = 1;
 
 /** Function hashlimit_X(r1 r2 source, r3 r4 destination, r5 length << 32 | ports) -> r0 ANSWER. */
-function emitHashlimit(ctx: HookContext, label: Label, table: HashlimitTable, map: string, offset: number): void {
+function emitHashlimit(ctx: HookContext, table: HashlimitTable, map: string, offset: number): void {
   const { out } = ctx;
   const rates = hashlimitRates(table, ctx.facts.hz);
   const [full, have] = [out.label('full'), out.label('account')];
-  const collect = `${label}_gc`;
+  const collect = 'hashlimit_collect';
   ctx.functions.set(collect, emitCollect);
   emitKey(ctx, table);
   out.emit(mov.reg(R9, R5), rsh.imm(R9, 32), call.helper(HELPER.jiffies), mov.reg(R8, R0));

@@ -1,6 +1,6 @@
 /** quota: u64 bytes left, changed by compare-and-exchange. */
 
-import { at, atomic, exit, jeq, jlt, jne, lddw, ldx, mov, sub } from '../../../bpf/assembly.ts';
+import { add, at, atomic, exit, jeq, jge, jlt, jne, lddw, ldx, lsh, mov, sub } from '../../../bpf/assembly.ts';
 import { R0, R1, R2, R3, R4, R5, R6 } from '../../../bpf/instruction.ts';
 import { MAP_NAMES } from '../../compiled.ts';
 import { type BodyContext, callGlobal, type HookContext } from '../context.ts';
@@ -12,18 +12,19 @@ const TRIES = 64;
 /** r4 = 1 if the quota at `offset` of the state map suffices for the packet, else 0 and nothing is left. */
 export function runQuota(ctx: BodyContext, offset: number): void {
   loadField(ctx, 'meta.length');
-  ctx.out.emit(
-    callGlobal(ctx, `quota_${offset}`, 1, (own) => emitQuota(own, offset)),
-    mov.reg32(R4, R0),
-  );
+  ctx.out.emit(mov.reg32(R2, R1), mov.imm(R1, offset / 8), callGlobal(ctx, 'quota', 2, emitQuota), mov.reg32(R4, R0));
 }
 
-/** Function quota_X(r1 length) -> r0 1 or 0: quota_mt. */
-function emitQuota({ out }: HookContext, offset: number): void {
+/** Function quota(r1 eighth of the place in the state map, r2 length) -> r0 1 or 0: quota_mt. */
+function emitQuota({ out, stateBytes }: HookContext): void {
   const [again, store, done] = [out.label('again'), out.label('store'), out.label('done')];
   out.emit(
-    mov.reg32(R2, R1),
-    lddw.mapValue(R1, MAP_NAMES.states, offset),
+    mov.imm(R4, 0),
+    // Never so; it gives the verifier the bound of the place.
+    jge.imm(R1, stateBytes / 8, done),
+    lsh.imm(R1, 3),
+    lddw.mapValue(R3, MAP_NAMES.states),
+    add.reg(R1, R3),
     mov.imm(R5, TRIES),
     at(again),
     ldx.dw(R0, R1, 0),
