@@ -49,7 +49,7 @@ export function kubeTree(count: number, next: Next): Tree {
   const services = Math.max(1, Math.floor((count - 1) / 8));
   const address = (s: number): number => (0x0a600000 + s) >>> 0;
   const port = (s: number): number => 1 + (Math.imul(s, 7919) & 0x3fff);
-  const name = (kind: string, n: number): string => `KUBE-${kind}-${n.toString(36).toUpperCase().padStart(8, 'X')}`;
+  const name = (kind: string, n: number): string => `KUBE-${kind}-${n.toString(36).toUpperCase().padStart(8, '0')}`;
   const chains = ['KUBE-SERVICES'];
   const rules = ['PREROUTING -j KUBE-SERVICES'];
   for (let s = 0; s < services; s++) {
