@@ -209,7 +209,7 @@ export const FEATURES: readonly Feature[] = [
   },
   {
     name: 'iptables',
-    why: 'the tables nat and mangle, which stay with the kernel',
+    why: 'tables that stay with the kernel, and targets that it carries out',
     since: 'any',
     required: false,
     probe() {

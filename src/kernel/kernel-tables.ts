@@ -1,5 +1,5 @@
 /**
- * Tables that stay with the kernel's own iptables (nat and mangle): loaded, tested and read by the system's programs, in the
+ * Tables of the kernel's own iptables (nat, what no program can run, and what carries effects out): loaded, tested and read by the system's programs, in the
  * calling thread's network namespace. The legacy programs are preferred, because they are the same tables that Docker and
  * friends leave to the kernel; else whatever `iptables-restore` is.
  *
@@ -107,7 +107,7 @@ function programs(family: Family): IptablesPrograms {
   if (result !== undefined) return result;
   const name = `${PREFIX[family]}-restore`;
   throw new KernelTablesError(
-    `neither ${PREFIX[family]}-legacy-restore nor ${name} is installed; the tables nat and mangle are loaded by them`,
+    `neither ${PREFIX[family]}-legacy-restore nor ${name} is installed; what stays with the kernel is loaded by them`,
     { stderr: '', busy: false, missing: true },
   );
 }
