@@ -4,7 +4,8 @@
 import type { PolicyRule } from '../policy/ir.ts';
 import { buildClassifier, buildParts, type Choice } from './classifier.ts';
 import type { Run } from './extract.ts';
-import { encodeRegion, type Payload, type PlacedPart, regionLayout } from './image.ts';
+import { buildApartOnly } from './forest.ts';
+import { encodeRegion, PART_PLACES, type Payload, type PlacedPart, regionLayout } from './image.ts';
 import { encodeRecords } from './lanes.ts';
 import type { Part } from './part.ts';
 import { joinRows, type Rows } from './rows.ts';
@@ -52,6 +53,7 @@ export function buildRunTable(
 
   const rows = joinRows([run.rows, ...run.guards.map((guard) => guard.rows)]);
   const { parts, places, guards } = place(classifier.parts, rows, run, choice);
+  if (places.length > PART_PLACES) return undefined;
   const longest = Math.max(...parts.map(({ part }) => part.longestLeaf));
   if (longest > MAX_LEAF_SLOTS) return undefined;
   const slots = parts.reduce((sum, { part }) => sum + part.slots, 0);
@@ -109,7 +111,8 @@ function place(
   const guards = run.guards.map(({ hotdrop, rows: { count } }) => {
     const list = Uint32Array.from({ length: count }, (_, i) => first + i);
     first += count;
-    const own = buildParts(rows, records!, list, choice === 'hashes' ? 'auto' : 'trees');
+    // Not joined: few packets come here, and joining costs as much time again as building.
+    const own = choice === 'hashes' ? buildParts(rows, records!, list, 'auto') : buildApartOnly(rows, records!, list);
     return { hotdrop, ...put(own, Math.max(1, GUARD_PLACES - own.length)) };
   });
   return { parts, places, guards };
