@@ -85,6 +85,12 @@ export interface RuleContext {
   readonly ip: IpPart;
 }
 
+/** A rule that is being listed. */
+export interface ListingContext extends RuleContext {
+  /** -n: numbers instead of names of hosts, ports and protocols. */
+  readonly numeric: boolean;
+}
+
 interface ExtensionBase {
   readonly name: string;
   /** One sentence for the documentation. */
@@ -109,6 +115,8 @@ interface ExtensionBase {
   readonly check?: (options: OptionMap, ctx: RuleContext & { readonly span?: Span }) => readonly Diagnostic[];
   /** The words iptables-save prints after `-m NAME` or `-j NAME`; absent: every given option in table order. */
   readonly print?: (options: OptionMap, ctx: RuleContext) => readonly string[];
+  /** What a listing (-L) prints for it, leading blank included (print of libxtables); absent: its name and its words. */
+  readonly listing?: (options: OptionMap, ctx: ListingContext) => string;
 }
 
 export type OptionMap = Readonly<Record<string, OptionUse>>;

@@ -1,0 +1,99 @@
+/**
+ * The report of a command line: what the parsers of rules find wrong is said in iptables' words, and the first fault
+ * ends the reading, as it does there.
+ */
+
+import type { DiagnosticCode } from '../../../diagnostics/catalogue.ts';
+import type { SourceText } from '../../../diagnostics/source.ts';
+import type { Report } from '../report.ts';
+import { createReport } from '../report.ts';
+import { badParameter, type Program, type Stop } from './stop.ts';
+
+type Params = Readonly<Record<string, string | number>>;
+
+/** What is being read when a fault is found. */
+export interface Reading {
+  /** Letter of the base option, or name of the match or target whose option it is. */
+  about: string;
+  /** The value as it was written. */
+  value: string;
+  /** Whether the kernel, not the program, refuses something: noticed when the table is loaded. */
+  refusedByKernel: boolean;
+}
+
+/** Faults that are looked for elsewhere, at iptables' own time. */
+const LATER: readonly DiagnosticCode[] = ['drop-in-nat', 'interface-in-chain', 'option-not-with-command'];
+/** Faults that only the kernel finds. */
+const BY_KERNEL: readonly DiagnosticCode[] = ['protocol-required', 'wrong-table', 'wrong-hook'];
+
+/** A report that throws Stop at the first fault. */
+export function strictReport(source: SourceText, program: Program, reading: Reading): Report {
+  const plain = createReport(source);
+  return {
+    ...plain,
+    add(code, _place, params = {}) {
+      if (LATER.includes(code)) return;
+      if (BY_KERNEL.includes(code)) {
+        reading.refusedByKernel = true;
+        return;
+      }
+      throw faultOf(code, params, program, reading);
+    },
+  };
+}
+
+/** The words for a fault. */
+export function faultOf(code: DiagnosticCode, params: Params, program: Program, reading: Reading): Stop {
+  return badParameter(program, messageOf(code, params, reading));
+}
+
+function messageOf(code: DiagnosticCode, params: Params, { about, value }: Reading): string {
+  const option = String(params['option'] ?? '').replace(/^--/, '');
+  switch (code) {
+    case 'cannot-invert':
+      if (about === 'm') return 'unexpected ! flag before --match';
+      if (about.length === 1) return `cannot have ! before -${about === 'g' ? 'j' : about}`;
+      return `${about}: option "--${option}" cannot be inverted.\n`;
+    case 'repeated-option':
+      if (about.length === 1) return `multiple -${about === 'g' ? 'j' : about} flags not allowed`;
+      return `${about}: option "--${option}" can only be used once.\n`;
+    case 'bad-interface':
+      if (value === '') return 'Empty interface is likely to be undesired';
+      return `interface name \`${value}' must be shorter than IFNAMSIZ (15)`;
+    case 'bad-protocol':
+      return `unknown protocol "${value.toLowerCase()}" specified`;
+    case 'protocol-never-matches':
+      return 'rule would never match protocol';
+    case 'wrong-family':
+      if (about === 'f') return "`-f' is not supported in IPv6, use -m frag instead";
+      return `Couldn't load match \`${value}':No such file or directory\n`;
+    case 'unknown-match':
+      return `Couldn't load match \`${value}':No such file or directory\n`;
+    case 'removed-target':
+      return `Couldn't load target \`${value}':No such file or directory\n`;
+    case 'missing-value':
+      if (about === 'c') return '-c requires packet and byte counter';
+      return `option "${params['option'] ?? ''}" requires an argument`;
+    case 'bad-counters':
+      return /^\s*[+-]?\d/.test(value) ? '-c byte counter not numeric' : '-c packet counter not numeric';
+    case 'bad-mask':
+      return `invalid mask \`${params['mask'] ?? ''}' specified`;
+    case 'bad-address':
+    case 'host-name':
+      return `host/network \`${params['address'] ?? params['name'] ?? ''}' not found`;
+    case 'inverted-list':
+      return '! not allowed with multiple source or destination IP addresses';
+    case 'missing-option':
+      return `${about}: option "--${params['option'] ?? ''}" must be specified\n`;
+    case 'option-excludes':
+      return `${about}: option "--${option}" cannot be used together with "--${params['other'] ?? ''}".\n`;
+    case 'option-requires':
+      return `${about}: option "--${option}" also requires "--${params['other'] ?? ''}".\n`;
+    case 'bad-value':
+      return `${about}: bad value for option "--${option}": ${params['why'] ?? ''}`;
+    case 'bad-combination':
+      return `${about}: ${params['why'] ?? ''}`;
+    default:
+      return `${about}: ${code}`;
+  }
+}
