@@ -7,6 +7,8 @@ import type { Run } from './extract.ts';
 import { buildApartOnly } from './forest.ts';
 import { encodeRegion, PART_PLACES, type Payload, type PlacedPart, regionLayout } from './image.ts';
 import { encodeRecords } from './lanes.ts';
+import { rankEntries } from './live/parts.ts';
+import { createSequence } from './live/sequence.ts';
 import type { Part } from './part.ts';
 import { joinRows, type Rows } from './rows.ts';
 import { runActions } from './run-actions.ts';
@@ -118,7 +120,7 @@ function place(
   return { parts, places, guards };
 }
 
-/** Orders stand apart, so that others fit in between; at one entry the guard's comes right before the rule's. */
+/** Orders as a live run begins with (live/live-run.ts); at one entry the guard's comes right before the rule's. */
 function payloadOf(
   rules: readonly PolicyRule[],
   run: Run,
@@ -126,14 +128,15 @@ function payloadOf(
   actionOf: Uint32Array,
   counterOffset: (rule: PolicyRule) => number,
 ): Payload {
-  const gap = Math.min(1 << 16, Math.floor(0xfffffff0 / (run.to - run.from + 1)));
+  const ranked = rankEntries(rows);
+  const sequence = createSequence(ranked.rules, ranked.rules);
   const order = new Uint32Array(rows.count);
   const counter = new Uint32Array(rows.count);
   const action = new Uint32Array(rows.count);
   for (let row = 0; row < rows.count; row++) {
     const entry = rows.entry[row]!;
     const guard = row >= run.rows.count;
-    order[row] = (entry + 1) * gap - (guard ? 1 : 0);
+    order[row] = 2 * sequence.order[ranked.entry[row]!]! - (guard ? 1 : 0);
     action[row] = guard ? ACTIONS.hotdrop : actionOf[entry]!;
     if (!guard) counter[row] = counterOffset(rules[run.from + entry]!);
   }

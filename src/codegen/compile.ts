@@ -15,7 +15,7 @@ import { ChainsTooDeep, compileHook, type HookProgram, type Shape, type TablePla
 import { MAX_SLOTS } from './netfilter/layout.ts';
 import { LOG_MAP } from './netfilter/log.ts';
 import { encodeLogRecord, LOG_RECORD_BYTES } from './netfilter/log-record.ts';
-import { type LookupOptions, planRuns, runMaps, type TableRuns } from './netfilter/lookup/plan.ts';
+import { type LookupOptions, MMAPABLE, planRuns, runMaps, type TableRuns } from './netfilter/lookup/plan.ts';
 import { namedMapName, namedMapSpec } from './netfilter/state/named-map.ts';
 import { initialState, STATE_BYTES } from './netfilter/stateful.ts';
 
@@ -46,8 +46,6 @@ const MAX_INSTRUCTIONS = 1_000_000;
 export function compileGeneration({ policies, facts, named = [], shape, lookups }: CompileInput): CompileResult {
   const counters = placeCounters(policies);
   const total = counters.reduce((sum, base) => sum + base.count, 0);
-  // Whole cache lines, so that two CPUs never share one.
-  const counterStride = Math.max(CACHE_LINE, Math.ceil((total * COUNTER_BYTES) / CACHE_LINE) * CACHE_LINE);
   const states = placeStates(policies, facts);
   const logs = placeLogs(policies);
   const effects = placeEffects(policies);
@@ -56,12 +54,17 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
   const hooks: CompiledHook[] = [];
   const diagnostics: Diagnostic[] = [];
   const refused: { table: TableName; diagnostic: Diagnostic }[] = [];
-  const allRuns: TableRuns[] = [];
   let runCount = 0;
-  policies.forEach((policy, index) => {
+  const allRuns: readonly TableRuns[] = policies.map((policy, index) => {
     const offset = ({ counter }: PolicyRule): number => (counters[index]!.first + counter) * COUNTER_BYTES;
-    const runs = planRuns(policy, offset, () => `${MAP_NAMES.run}${runCount++}`, lookups);
-    allRuns.push(runs);
+    return planRuns(policy, offset, () => `${MAP_NAMES.run}${runCount++}`, lookups);
+  });
+  // Rules that are put into memory later count, too.
+  const room = runCount === 0 ? total : Math.ceil(total * SPARE_COUNTERS.share) + SPARE_COUNTERS.least;
+  // Whole cache lines, so that two CPUs never share one.
+  const counterStride = Math.max(CACHE_LINE, Math.ceil((room * COUNTER_BYTES) / CACHE_LINE) * CACHE_LINE);
+  policies.forEach((policy, index) => {
+    const runs = allRuns[index]!;
     const places: TablePlaces = {
       runs,
       firstCounter: counters[index]!.first,
@@ -89,7 +92,12 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
   });
   if (diagnostics.length > 0) return { diagnostics, refused };
   const maps: MapSpec[] = [
-    { name: MAP_NAMES.counters, ...ONE_ELEMENT, valueSize: counterStride * facts.possibleCpus },
+    {
+      name: MAP_NAMES.counters,
+      ...ONE_ELEMENT,
+      valueSize: counterStride * facts.possibleCpus,
+      ...(runCount === 0 ? {} : { flags: MMAPABLE }),
+    },
     ...(states.initial.length === 0 ? [] : [valueMap(MAP_NAMES.states, states.initial)]),
     ...names.tables.map(namedMapSpec),
     ...(effects.total === 0 ? [] : [effectBaseMap(0)]),
@@ -103,6 +111,9 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
       maps: Object.freeze(maps),
       counters,
       counterStride,
+      ...(runCount === 0
+        ? {}
+        : { runs: policies.map(({ family, table }, index) => ({ family, table, chains: allRuns[index]! })) }),
       named: Object.freeze(names.tables.map((table) => Object.freeze({ table, map: namedMapName(table) }))),
       needs: {
         conntrack: FAMILIES.filter((family) => policies.some((policy) => policy.family === family && policy.conntrack)),
@@ -134,6 +145,8 @@ function misfitOf(policy: TablePolicy, behind: readonly (NamedTable | undefined)
   return diagnostic('not-supported-here', undefined, { what, table: policy.table, why });
 }
 
+/** Counters for rules that come later, where there are look-ups whose rules can change. */
+const SPARE_COUNTERS = { share: 1.25, least: 64 } as const;
 const CACHE_LINE = 64;
 const ONE_ELEMENT = { type: 'array', keySize: 4, maxEntries: 1 } as const;
 

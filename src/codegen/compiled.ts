@@ -6,6 +6,7 @@ import type { MapSpec, ProgramSpec } from '../bpf/program.ts';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
 import type { Effect } from '../policy/effect.ts';
 import type { RejectWith } from '../policy/ir.ts';
+import type { TableRuns } from './netfilter/lookup/plan.ts';
 import type { NamedMap } from './netfilter/state/named-map.ts';
 
 /** Names of maps that generated programs refer to. `events` and `pending` outlive generations, the rest belong to one. */
@@ -67,12 +68,20 @@ export interface CounterBase {
   readonly count: number;
 }
 
+export interface CompiledRuns {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly chains: TableRuns;
+}
+
 export interface CompiledGeneration {
   readonly hooks: readonly CompiledHook[];
   readonly maps: readonly MapSpec[];
   readonly counters: readonly CounterBase[];
   /** Bytes between the counters of two CPUs. */
   readonly counterStride: number;
+  /** The look-ups of each table whose programs have some; what changes their memory needs to know. */
+  readonly runs?: readonly CompiledRuns[];
   /** Tables that rules share by name, and the maps (among `maps`) that hold them. */
   readonly named: readonly NamedMap[];
   readonly needs: { readonly conntrack: readonly Family[]; readonly log: boolean };

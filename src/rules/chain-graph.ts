@@ -111,8 +111,13 @@ export function jumpTarget(rule: Rule): string | undefined {
 
 /** How many rules of a chain can run: those up to the first unconditional verdict. */
 function liveRules(chain: Chain, family: Family): number {
-  const end = chain.rules.findIndex((rule) => rule.target.kind === 'verdict' && isUnconditional(rule, family));
+  const end = chain.rules.findIndex((rule) => endsChain(rule, family));
   return end === -1 ? chain.rules.length : end + 1;
+}
+
+/** Whether no rule behind this one can run: an unconditional verdict. */
+export function endsChain(rule: Rule, family: Family): boolean {
+  return rule.target.kind === 'verdict' && isUnconditional(rule, family);
 }
 
 /** The kernel's unconditional(): no matches, and an ip part of nothing but zeros. `-m comment` or `-i +` make a condition. */

@@ -33,6 +33,8 @@ export interface LiveSource {
   readonly limits: LiveLimits;
   /** The program goes on behind a row that matches and has no order (NO_ORDER): wide rows can be taken away with one store. */
   readonly passesOver: boolean;
+  /** The program knows rows by their ids: none is ever given another. Without a number left between two rules the run then says `order`. */
+  readonly rowsStay?: boolean;
   /** By row: what the payload says of it. */
   readonly counter: (row: number) => number;
   readonly action: (row: number) => number;
@@ -64,7 +66,7 @@ export interface LiveStatus {
   readonly fragmentation: number;
   /** Rows in parts that take what fits nowhere else. */
   readonly overlayRows: number;
-  /** Rows that were taken away and still lie in leaves. */
+  /** Rows taken away that still lie in leaves. */
   readonly zombies: number;
   /** Changes that were not released. */
   readonly pending: number;
@@ -190,13 +192,11 @@ export function createLiveRun(source: LiveSource): LiveRun {
 
   /** Gives the rules around a place new numbers, and with them new rows: what readers hold keeps the old ones. */
   function setApart(transaction: Transaction, before: number): void {
-    const crowd = sequence.crowd(before, CROWD);
+    const crowd = source.rowsStay === true ? undefined : sequence.crowd(before, CROWD);
     if (crowd === undefined) throw new OrderFull();
-    const rules = crowd.rules.map((rule) => readRule(rule));
+    const rules = crowd.rules.map(readRule);
     for (const rule of crowd.rules) removeRows(transaction, rule);
-    crowd.rules.forEach((rule, i) => {
-      sequence.renumber(rule, crowd.orders[i]!);
-    });
+    for (const [i, rule] of crowd.rules.entries()) sequence.renumber(rule, crowd.orders[i]!);
     crowd.rules.forEach((rule, i) => {
       addRows(transaction, rule, rules[i]!);
     });

@@ -2,10 +2,12 @@
 import type { RunTable } from '../run-table.ts';
 import { createLiveRun, type LiveRun } from './live-run.ts';
 
-/** The region of `table`, with its rows' orders numbered anew: load this one (`LiveRun.region`), not the table's. */
+/** The live run of `table`; its region begins as the table's. */
 export function liveRunOf({ shape, rows, payload, parts }: RunTable): LiveRun {
   const taken = new Set(parts.map(({ place }) => place));
   const { layout, guards } = shape;
+  // A rule with code of its own comes back behind its row, whose order it reads: that row may neither move nor lose its order.
+  const known = shape.actions.some(({ kind }) => kind === 'entry');
   return createLiveRun({
     rows,
     parts,
@@ -13,7 +15,8 @@ export function liveRunOf({ shape, rows, payload, parts }: RunTable): LiveRun {
     guards,
     layout,
     limits: { levels: shape.maxDepth, leafSlots: shape.maxLeafSlots },
-    passesOver: true,
+    passesOver: !known,
+    rowsStay: known,
     counter: (row) => payload.counter[row]!,
     action: (row) => payload.action[row]!,
   });

@@ -62,8 +62,8 @@ export function planRuns(
   return runs;
 }
 
-/** BPF_F_MMAPABLE: the region is changed in place through a mapping. */
-const MMAPABLE = 1 << 10;
+/** BPF_F_MMAPABLE: the value is changed in place through a mapping. */
+export const MMAPABLE = 1 << 10;
 
 /** The maps of a table's runs. */
 export function runMaps(runs: TableRuns): readonly MapSpec[] {
