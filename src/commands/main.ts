@@ -5,6 +5,7 @@ import { parseArguments } from './arguments.ts';
 import { type CommandSpec, EXIT, UsageError } from './command.ts';
 import { COMMANDS, findCommand } from './command-table.ts';
 import { describeFailure } from './failures.ts';
+import { isProgram } from './iptables/programs.ts';
 import { type Output, processOutput } from './output.ts';
 import { commandHelp, generalHelp, usageLine } from './usage.ts';
 
@@ -19,6 +20,10 @@ export async function main(argv: readonly string[], output: Output): Promise<num
   if (name === undefined) {
     output.err(generalHelp().trimEnd());
     return EXIT.usage;
+  }
+  if (isProgram(name)) {
+    const { runProgram } = await import('./iptables/run-program.ts');
+    return runProgram(name, rest, output);
   }
   const spec = findCommand(name);
   if (spec === undefined) {
@@ -67,7 +72,11 @@ function version(): string {
   return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : 'unknown';
 }
 
-/** What bin/bpfilter calls: the process's own arguments and streams; the exit status waits for pending output. */
-export async function runProcess(): Promise<void> {
-  process.exitCode = await main(process.argv.slice(2), processOutput());
+/**
+ * What the launchers in bin/ call: the process's own arguments and streams; the exit status waits for pending output.
+ * `program`: the name that the launcher stands for, if it is one of the iptables family.
+ */
+export async function runProcess(program?: string): Promise<void> {
+  const words = process.argv.slice(2);
+  process.exitCode = await main(program === undefined ? words : [program, ...words], processOutput());
 }

@@ -13,6 +13,7 @@ export function generalHelp(): string {
   return (
     `Usage: bpfilter COMMAND [OPTION]... [FILE]...\n` +
     `Runs iptables rules as eBPF programs at the netfilter hooks.\n\n${lines.join('')}\n` +
+    `iptables, iptables-save, iptables-restore and their ip6tables twins are commands, too: the iptables of old.\n` +
     `bpfilter COMMAND --help explains a command; bpfilter --version prints the version.\n` +
     `Exit status: 0 done, 1 failure, 2 bad usage or rules, 3 the kernel lacks a feature, 4 not permitted or busy.\n`
   );
