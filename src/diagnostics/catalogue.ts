@@ -26,7 +26,11 @@ export const CATALOGUE = {
     severity: 'warning',
     text: "table %table% stays with the kernel's iptables: %why%",
   },
-  'no-such-set': { severity: 'error', text: 'there is no set "%name%"', help: 'make it with ipset before the rules are applied' },
+  'no-such-set': {
+    severity: 'error',
+    text: 'there is no set "%name%"',
+    help: 'make it with ipset before the rules are applied',
+  },
   'bad-combination': { severity: 'error', text: '%what%: %why%' },
   'wrong-table': { severity: 'error', text: '%what% may not be used in table %table%, only in: %allowed%' },
   'wrong-hook': {
@@ -142,6 +146,10 @@ export const CATALOGUE = {
     severity: 'error',
     text: 'a rule that replaces another can have only one source and one destination',
   },
+
+  // Tables in the kernel's binary form.
+  'bad-blob': { severity: 'error', text: '%where%: %why%' },
+  'blob-not-expressible': { severity: 'error', text: '%where% cannot be written as a rule: %why%' },
 
   // Programs.
   'program-too-large': {

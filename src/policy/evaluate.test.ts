@@ -22,9 +22,21 @@ describe('the walk', () => {
     const results = evaluateAll(lines, [four(udp()), four(icmp()), four(syn), four(raw(50))]);
     expect(results).toEqual([
       { verdict: 'accept', hotdrop: false, logs: [], effects: [], counted: ['INPUT 1', 'a 1', 'b 1', 'INPUT 2'] },
-      { verdict: 'drop', hotdrop: false, logs: [], effects: [], counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'a 2', 'INPUT policy'] },
+      {
+        verdict: 'drop',
+        hotdrop: false,
+        logs: [],
+        effects: [],
+        counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'a 2', 'INPUT policy'],
+      },
       { verdict: 'accept', hotdrop: false, logs: [], effects: [], counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'a 3'] },
-      { verdict: 'drop', hotdrop: false, logs: [], effects: [], counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'INPUT policy'] },
+      {
+        verdict: 'drop',
+        hotdrop: false,
+        logs: [],
+        effects: [],
+        counted: ['INPUT 1', 'a 1', 'b 2', 'c 1', 'INPUT policy'],
+      },
     ]);
   });
 

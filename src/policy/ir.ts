@@ -96,7 +96,12 @@ export type StatefulTest =
   /** xt_quota. */
   | { readonly kind: 'quota'; readonly state: number }
   /** xt_recent; the packet's source or destination address is looked for. */
-  | { readonly kind: 'recent'; readonly state: number; readonly side: 'source' | 'destination'; readonly question: RecentQuestion }
+  | {
+      readonly kind: 'recent';
+      readonly state: number;
+      readonly side: 'source' | 'destination';
+      readonly question: RecentQuestion;
+    }
   /**
    * xt_hashlimit: true within the limit; a full table drops the packet. `ports`: the packet's first transport bytes tell its
    * flow; else ports are 0. That they can be read is dealt with by a condition before it.

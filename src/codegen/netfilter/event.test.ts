@@ -65,6 +65,7 @@ describe('log events', () => {
       bytes: bytes.subarray(0, 60),
       out: { name: 'lo', ifindex: 1 },
       socket: { file: { uid: 1000, gid: 100 } },
+      sender: { classid: 0 },
     });
     expect(log).toMatchObject({ hook: 'OUTPUT', inDevice: '', outDevice: 'lo', owner: { uid: 1000, gid: 100 } });
     expect(log).not.toHaveProperty('link');

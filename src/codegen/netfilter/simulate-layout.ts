@@ -10,12 +10,7 @@ import { mapRegion, type Region, unmapRegion } from '../../bpf/vm/memory.ts';
 import { DEVICE_NAME_MAX, IFNAMSIZ } from '../../packet/device.ts';
 import { type Hook, NF_INET_HOOK } from '../../packet/netfilter.ts';
 import type { ConntrackView, DeviceView, PacketView, TupleView } from '../../policy/packet-view.ts';
-import {
-  layOutConntrackExtras,
-  layOutRouteExtras,
-  layOutSkbExtensions,
-  type Tools,
-} from './simulate-environment.ts';
+import { layOutConntrackExtras, layOutRouteExtras, layOutSkbExtensions, type Tools } from './simulate-environment.ts';
 
 /** A packet and the ways in which the kernel may hold it; the ways must not change what a program answers. */
 export interface SimulatedPacket {

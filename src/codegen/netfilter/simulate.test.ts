@@ -15,7 +15,16 @@ function hookOf(text: string): CompiledHook {
   if (!result.ok) throw new Error(JSON.stringify(result.errors));
   const { insns, relocations } = result.assembled;
   const program = { name: 'test', type: 'netfilter', license: 'GPL', insns, relocations } as const;
-  return { family: 'ipv4', table: 'filter', hook: 'INPUT', program, reject: [], answers: [], effects: [], listLength: 0 };
+  return {
+    family: 'ipv4',
+    table: 'filter',
+    hook: 'INPUT',
+    program,
+    reject: [],
+    answers: [],
+    effects: [],
+    listLength: 0,
+  };
 }
 
 function generationOf(...hooks: CompiledHook[]): CompiledGeneration {
