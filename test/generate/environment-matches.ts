@@ -85,7 +85,8 @@ export const ENVIRONMENT_MATCHES = {
         maybe(option('weekdays', days(['Mon', 'Wed', 'Sat', 'Sun']))),
         maybe(option('monthdays', days(['1', '15', '28', '29', '30', '31']))),
         maybe(date.map((text) => `--datestart ${text}`)),
-        maybe(date.map((text) => `--datestop ${text}`)),
+        // iptables-save prints no end that is the beginning of time, and reads that back as none.
+        maybe(date.filter((text) => text !== '1970').map((text) => `--datestop ${text}`)),
       ),
   },
 } as const satisfies Record<string, MatchGenerator>;

@@ -1,148 +1,20 @@
 /** Rule lines, whole and damaged, through iptables-legacy-restore in a namespace and through ours: same answer, same print. */
 
-import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parseRuleset } from '../../src/languages/iptables/parse.ts';
-import { printRuleset } from '../../src/languages/iptables/print.ts';
-import { type Family, TABLE_HOOKS, type TableName } from '../../src/packet/netfilter.ts';
-import { run } from '../support/command.ts';
+import { SEED } from '../support/budget.ts';
 import { SHARED, suite } from '../support/suite.ts';
+import { badLines } from './bad-values.ts';
+import { beginComparing, compareWithLegacy, endComparing } from './legacy-answers.ts';
 import { makeLine } from './mutate.ts';
+import { createRandom } from './random.ts';
 import { seedLines } from './seeds.ts';
 
 const LINES = Number(process.env['LANGUAGE_LINES'] ?? 1500);
-const NAMESPACE = `bpfilter-language-${process.pid}`;
-const PROGRAM = { ipv4: 'iptables-legacy', ipv6: 'ip6tables-legacy' } as const satisfies Record<Family, string>;
-const LOCK = { XTABLES_LOCKFILE: `/run/${NAMESPACE}.lock` };
-
-/** Undefined: refused. */
-type Answer = string | undefined;
-
-/**
- * Where the installed iptables 1.8.9 differs from the cases of 1.8.13, which are our yardstick, or where we are stricter on
- * purpose.
- */
-const KNOWN: readonly { readonly why: string; covers(line: string, ours: Answer, reason: string): boolean }[] = [
-  {
-    why: '1.8.9 takes the option itself for part of an attached value',
-    covers: (line) => /(^|\s)(-[sdpijog4vf]+[^\s]|--(protocol|jump|goto|in-interface|out-interface)?=)/.test(line),
-  },
-  {
-    why: '1.8.9 takes inverted ranges',
-    covers: (_line, _ours, reason) => reason.includes('ends before it begins'),
-  },
-  {
-    why: '1.8.9 takes --ctproto 0',
-    covers: (_line, _ours, reason) => reason.includes('protocol 0 is every'),
-  },
-  {
-    why: '1.8.9 does not print an inverted full range and an inverted "+"',
-    covers: (_line, ours) => /! --\S+ 0:(65535|4294967295)|! -[io] \+/.test(ours ?? ''),
-  },
-  {
-    why: '1.8.9 prints ICMP type 255/255 as any',
-    covers: (_line, ours) => ours?.includes('--icmp-type 255/') === true,
-  },
-  { why: '1.8.9 takes 65535 as the end of a range of queues', covers: (line) => line.includes('--queue-b') },
-  {
-    why: '1.8.9 wraps ports above 65535',
-    covers: (line, _ours, reason) => /--ct\w+port/.test(line) && reason.includes('neither a port'),
-  },
-  {
-    why: 'objects of the machine are looked for when rules are applied, not when they are read',
-    covers: (_line, ours) =>
-      /-m (cgroup .*--path|nfacct|set|rateest|ipvs|bpf --object-pinned) |-j (SET|SECMARK|LED|CT .*--(helper|timeout)) /.test(
-        ours ?? '',
-      ),
-  },
-  {
-    why: '1.8.9 does not print an inverted full range of an index',
-    covers: (_line, ours) => /! --(ahspi|espspi|ipcompspi|fragid|rt-segsleft|mh-type) 0:/.test(ours ?? ''),
-  },
-  { why: '1.8.9 takes ipcomp without an index for index 0', covers: (line) => /-m ipcomp\b/.test(line) },
-  {
-    why: '1.8.9 prints names that it cannot read back without quotes',
-    covers: (_line, ours) =>
-      /--(name|hashlimit-name|genre|physdev-in|physdev-out|label|rateest-name|weekdays|monthdays|dccp-types|oif) "/.test(
-        ours ?? '',
-      ),
-  },
-  {
-    why: 'numbers that iptables cuts to the bits it has, and masks that are no prefix, are refused',
-    covers: (line, ours) =>
-      ours === undefined &&
-      /--(bytecode|hbh-opts|dst-opts|mss|wscale|connlimit-mask|\w+mark-\w+-prefix|rateest-\w+) /.test(line),
-  },
-  {
-    why: 'units, days, months and bursts that do not exist are refused',
-    covers: (line, ours) => ours === undefined && /--(hashlimit-\w+|weekdays|monthdays|datest\w+) /.test(line),
-  },
-  {
-    why: '1.8.9 prints a burst in whole megabytes',
-    covers: (_line, ours) => /--hashlimit-burst \d+kb/.test(ours ?? ''),
-  },
-  { why: '1.8.9 prints seconds with a sign', covers: (_line, ours) => /--seconds [2-4]\d{9}/.test(ours ?? '') },
-  {
-    why: '1.8.9 has fewer types of SCTP chunks',
-    covers: (_line, ours) => /I_DATA|RE_CONFIG|PAD|I_FORWARD_TSN/.test(ours ?? ''),
-  },
-  { why: 'we ask for closed quotes', covers: (_line, _ours, reason) => reason.includes('never closed') },
-];
-
-/** Targets that live in other tables than filter, and a chain where they may stand. */
-const HOMES: readonly { readonly targets: RegExp; readonly table: TableName; readonly chain: string }[] = [
-  { targets: /-j (DNAT|REDIRECT)\b/, table: 'nat', chain: 'PREROUTING' },
-  { targets: /-j (SNAT|MASQUERADE|NETMAP)\b/, table: 'nat', chain: 'POSTROUTING' },
-  { targets: /-j (CT|NOTRACK|TRACE)\b/, table: 'raw', chain: 'PREROUTING' },
-  { targets: /-j TPROXY\b/, table: 'mangle', chain: 'PREROUTING' },
-  { targets: /-j DNPT\b/, table: 'mangle', chain: 'PREROUTING' },
-  { targets: /-j SNPT\b/, table: 'mangle', chain: 'POSTROUTING' },
-  { targets: /-m rpfilter\b/, table: 'mangle', chain: 'PREROUTING' },
-  {
-    targets: /-j (ECN|HMARK|TCPOPTSTRIP|CONNSECMARK|TOS|DSCP|TTL|HL|CHECKSUM|CLASSIFY|TCPMSS)\b/,
-    table: 'mangle',
-    chain: 'FORWARD',
-  },
-];
-
-/** The line in a small file; where its target lives in another table, in that one. */
-function place(line: string): { readonly table: TableName; readonly text: string } {
-  const home = HOMES.find((item) => item.targets.test(line));
-  const table = home?.table ?? 'filter';
-  const policies = TABLE_HOOKS[table].hooks.map((hook) => `:${hook} ACCEPT [0:0]\n`).join('');
-  const placed = home === undefined ? line : line.replace('-A INPUT', `-A ${home.chain}`);
-  return { table, text: `*${table}\n${policies}:chain - [0:0]\n${placed}\nCOMMIT\n` };
-}
-
-function theirAnswer(text: string, table: TableName, family: Family): Answer {
-  const args = ['netns', 'exec', NAMESPACE];
-  try {
-    run('ip', [...args, `${PROGRAM[family]}-restore`, '-c'], text, LOCK);
-  } catch {
-    return undefined;
-  }
-  return run('ip', [...args, `${PROGRAM[family]}-save`, '-c', '-t', table], '', LOCK).replace(/^#.*\n/gm, '');
-}
-
-/** A sentence about a difference, undefined where there is none or a known one. */
-function compare(line: string, family: Family): string | undefined {
-  const { table, text } = place(line);
-  const { ruleset, diagnostics } = parseRuleset({ name: 'line', text }, family);
-  const ours = ruleset === undefined ? undefined : printRuleset(ruleset, { counters: true });
-  const theirs = theirAnswer(text, table, family);
-  const reason = diagnostics.map((item) => item.message).join('; ');
-  if (ours === theirs || KNOWN.some((known) => known.covers(line, ours, reason))) return undefined;
-  return `${family} ${line}\n  ours: ${ours ?? reason}\n  theirs: ${theirs ?? 'refused'}`;
-}
+const BAD_VALUES = Number(process.env['LANGUAGE_BAD_VALUES'] ?? 600);
 
 suite('iptables-legacy-restore', ['root', 'ip', 'iptables'], () => {
-  beforeAll(() => {
-    run('ip', ['netns', 'add', NAMESPACE]);
-  });
-  afterAll(() => {
-    run('ip', ['netns', 'del', NAMESPACE]);
-    rmSync(LOCK.XTABLES_LOCKFILE, { force: true });
-  });
+  beforeAll(beginComparing);
+  afterAll(endComparing);
 
   it(`answers ${LINES} lines as we do`, { timeout: 60_000 + LINES * 60 }, () => {
     const seeds = seedLines(SHARED);
@@ -150,8 +22,20 @@ suite('iptables-legacy-restore', ['root', 'ip', 'iptables'], () => {
     for (let number = 0; number < LINES; number++) {
       const { family, line } = makeLine(number, seeds);
       // A line end would make two lines of it, a NUL half a one.
-      const difference = /[\n\0]/.test(line) ? undefined : compare(line, family);
+      const difference = /[\n\0]/.test(line) ? undefined : compareWithLegacy(line, family);
       if (difference !== undefined) differences.push(difference);
+    }
+    expect(differences).toEqual([]);
+  });
+
+  it(`answers ${BAD_VALUES} bad values of options as we do`, { timeout: 60_000 + BAD_VALUES * 60 }, () => {
+    const random = createRandom(SEED);
+    const lines = badLines();
+    const differences: string[] = [];
+    for (let left = BAD_VALUES; left > 0; left--) {
+      const { option, wrong, text, family, table } = random.pick(lines);
+      const difference = compareWithLegacy(text, family, table);
+      if (difference !== undefined) differences.push(`${option}, ${wrong}: ${difference}`);
     }
     expect(differences).toEqual([]);
   });

@@ -47,6 +47,7 @@ describe('time', () => {
     ['--datestart 2024-02-30', '--datestart 2024-03-01T00:00:00 --datestop 2038-01-19T03:14:07'],
     ['--datestart 2024-04-31', '--datestart 2024-05-01T00:00:00 --datestop 2038-01-19T03:14:07'],
     ['--datestart 1970', '--datestop 2038-01-19T03:14:07'],
+    ['--datestop 1970', '--datestop 1970-01-01T00:00:00'],
     ['--datestart 1969', 'refused'],
     ['--datestart 2038-01-19T03:14:07', '--datestart 2038-01-19T03:14:07 --datestop 2038-01-19T03:14:07'],
     ['--datestart 2038-01-19T03:14:08', '--datestart 2038-01-19T03:14:08 --datestop 2038-01-19T03:14:07'],

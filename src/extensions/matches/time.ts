@@ -4,6 +4,7 @@ import type { Question } from '../../policy/question.ts';
 import { matchQuestion } from '../asked-match.ts';
 import { asking } from '../asking.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { TIME as XT_TIME } from '../layouts/stateful.ts';
 import { always, given, lowered, printOptions, refuse, withOption, without } from '../options.ts';
 import { dateTime, dayTime } from '../values/date-time.ts';
 import { MONTHDAYS, monthdays, WEEKDAYS, weekdays } from '../values/days.ts';
@@ -48,6 +49,7 @@ export const time: MatchExtension = {
     'With `--contiguous` a time that begins before midnight goes on after it.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_TIME,
   options: OPTIONS,
   normalise: (options) => fold(fold(without(options, 'utc'), 'weekdays', WEEKDAYS), 'monthdays', MONTHDAYS),
   check(options, ctx) {
@@ -61,12 +63,8 @@ export const time: MatchExtension = {
     const stop = always(options, 'timestop', 'integer').value;
     const wholeDay = start === 0n && stop === LAST_SECOND_OF_DAY;
     const fromEver = always(options, 'datestart', 'integer').value === 0n;
-    const toEver = always(options, 'datestop', 'integer').value === 0n;
-    const idle = [
-      ...(wholeDay ? ['timestart', 'timestop'] : []),
-      ...(fromEver ? ['datestart'] : []),
-      ...(toEver ? ['datestop'] : []),
-    ];
+    // iptables also leaves out an end at the very beginning of time, and reads that back as the end of time. We do not.
+    const idle = [...(wholeDay ? ['timestart', 'timestop'] : []), ...(fromEver ? ['datestart'] : [])];
     return printOptions(OPTIONS, without(options, ...idle), ctx);
   },
   lower(options, ctx) {

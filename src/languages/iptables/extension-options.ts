@@ -58,7 +58,10 @@ export function applyOption({ use, spec, word, values, invert }: GivenOption, ip
   const result = spec.value.parse(texts, valueContext);
   if (!result.ok) {
     use.failed = true;
-    report.add('bad-value', values[result.word ?? 0] ?? word, { option, why: result.message });
+    const blamed = values[result.word ?? 0];
+    // Nothing behind `--option=` leaves nothing to point at but the option.
+    const place = blamed === undefined || blamed.start === blamed.end ? word : blamed;
+    report.add('bad-value', place, { option, why: result.message });
     return;
   }
   const end = values.at(-1)?.end ?? word.end;
