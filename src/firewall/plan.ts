@@ -5,6 +5,7 @@
 import type { KernelFacts } from '../bpf/facts.ts';
 import { slotCount } from '../bpf/program.ts';
 import type { CompiledGeneration, CompiledHook } from '../codegen/compiled.ts';
+import type { TableRuns } from '../codegen/netfilter/lookup/plan.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { KernelObjects } from '../extensions/objects.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
@@ -14,6 +15,7 @@ import type { NamedTable } from '../policy/named.ts';
 import type { Question } from '../policy/question.ts';
 import type { Ruleset } from '../rules/model.ts';
 import type { HookBridge } from './effect-rules.ts';
+import { journalMap } from './live/journal.ts';
 import { missingSets } from './mentions.ts';
 import { type PlacedTables, placeTables } from './place-tables.ts';
 import { bridgedChains, type ChainPlacement, placements } from './placement.ts';
@@ -26,11 +28,21 @@ export interface FamilyPlan {
   readonly ruleset: Ruleset;
   readonly placements: readonly ChainPlacement[];
   readonly compiled: CompiledGeneration;
+  readonly lookups: readonly LookupTable[];
   readonly kernelTables: readonly KernelTable[];
   /** What the kernel has to be asked in front of the programs, for each table that asks. */
   readonly questions: readonly PlannedQuestions[];
   /** The plan's state, except for the generation that will make it. */
   readonly state: Omit<FamilyState, 'madeBy'>;
+}
+
+/** A table's look-ups, and what decides whether a rule can be changed without making its programs anew. */
+export interface LookupTable {
+  readonly table: TableName;
+  /** By number of the chain. */
+  readonly runs: TableRuns;
+  readonly tracks: boolean;
+  readonly effects: boolean;
 }
 
 /** The questions of one table; a hook's program names them by number. */
@@ -87,11 +99,13 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts): F
       name: table.name,
       text: printRuleset({ family: ruleset.family, tables: [table] }, { counters: true }),
     }));
+  const complete = withJournal(compiled);
   return Object.freeze({
     family: ruleset.family,
     ruleset,
     placements: placements(ruleset, kernel),
-    compiled,
+    compiled: complete,
+    lookups: lookupTables(policies, compiled),
     kernelTables,
     questions: policies.flatMap(({ table, questions }) => (questions === undefined ? [] : [{ table, questions }])),
     state: {
@@ -103,12 +117,29 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts): F
       }),
       counterStride: compiled.counterStride,
       cpus: facts.possibleCpus,
-      maps: compiled.maps.map((map) => map.name).filter((name) => !compiled.named.some(({ map }) => map === name)),
+      maps: complete.maps.map((map) => map.name).filter((name) => !compiled.named.some(({ map }) => map === name)),
       ...(compiled.named.length === 0 ? {} : { named: compiled.named }),
       conntrack: compiled.needs.conntrack.includes(ruleset.family),
       log: compiled.needs.log,
     },
   });
+}
+
+/** Tables whose rules can be changed in memory. */
+function lookupTables(policies: readonly TablePolicy[], compiled: CompiledGeneration): readonly LookupTable[] {
+  return policies.map((policy) => ({
+    table: policy.table,
+    runs: compiled.runs?.find(({ table }) => table === policy.table)?.chains ?? new Map(),
+    tracks: policy.conntrack,
+    effects: (policy.effects ?? []).length > 0,
+  }));
+}
+
+/** With a place where changes of the look-ups' memory are written down. */
+function withJournal(compiled: CompiledGeneration): CompiledGeneration {
+  if (compiled.runs === undefined) return compiled;
+  const counters = compiled.counters.reduce((sum, { count }) => sum + count, 0);
+  return { ...compiled, maps: [...compiled.maps, journalMap(counters)] };
 }
 
 function bridgeOfHook({ hook, listLength, effects, reject }: CompiledHook): HookBridge {

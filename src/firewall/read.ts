@@ -11,6 +11,8 @@ import { withLiveCounters } from './counters.ts';
 import { FirewallError } from './failure.ts';
 import { type KernelTablesRead, withKernelTables } from './kernel-placed.ts';
 import { isPersistentMap, type Layout } from './layout.ts';
+import { replay } from './live/replay.ts';
+import { untilSteady } from './live/steady.ts';
 import { type ChainPlacement, placements } from './placement.ts';
 import { type FamilyState, type GenerationState, kernelTablesOf } from './state.ts';
 import { readStateInForce } from './store.ts';
@@ -89,8 +91,11 @@ function liveRuleset(layout: Layout, generation: number, family: Family, state: 
   if (ruleset === undefined) {
     throw new FirewallError('failed', `the rules in force cannot be read back from ${layout.state(generation)}`);
   }
-  const counters = readCounters(layout, generation, family, state);
-  return withKernelTables(withLiveCounters(ruleset, state, counters), state);
+  const now = untilSteady(layout, generation, family, state, (entries) => {
+    const replayed = replay(ruleset, state, entries);
+    return withLiveCounters(replayed.ruleset, replayed.state, readCounters(layout, generation, family, state));
+  });
+  return withKernelTables(now, state);
 }
 
 function readCounters(layout: Layout, generation: number, family: Family, state: FamilyState): Uint8Array {

@@ -1,7 +1,7 @@
 /** Waiting until nothing that started earlier still runs. */
 
 import { closeSync } from 'node:fs';
-import { syscall } from './syscall.ts';
+import { syscall, syscallAsync } from './syscall.ts';
 
 const AF_PACKET = 17;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
@@ -12,5 +12,14 @@ const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
  * (packet_release calls synchronize_net), and no call exists that does nothing else.
  */
 export function waitForGracePeriod(): void {
-  closeSync(syscall('socket', [AF_PACKET, SOCK_RAW_CLOEXEC, 0], 'socket(AF_PACKET)'));
+  closeSync(openSocket());
+}
+
+/** The same, waited for on another thread. */
+export async function gracePeriod(): Promise<void> {
+  await syscallAsync('close', [openSocket()]);
+}
+
+function openSocket(): number {
+  return syscall('socket', [AF_PACKET, SOCK_RAW_CLOEXEC, 0], 'socket(AF_PACKET)');
 }

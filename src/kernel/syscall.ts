@@ -13,6 +13,7 @@ export const SYSCALL_NUMBERS = {
   setns: { x64: 308, arm64: 268 },
   unshare: { x64: 272, arm64: 97 },
   mmap: { x64: 9, arm64: 222 },
+  close: { x64: 3, arm64: 57 },
   munmap: { x64: 11, arm64: 215 },
   flock: { x64: 73, arm64: 32 },
   mount: { x64: 165, arm64: 40 },
