@@ -12,6 +12,7 @@ import type { Effect, MarkChange } from '../policy/effect.ts';
 import type { Action, Condition, Expr, LogSpec, StateObject } from '../policy/ir.ts';
 import type { Question } from '../policy/question.ts';
 import type { IpPart, OptionUse, OptionValue } from '../rules/model.ts';
+import type { XtLayout } from './layouts/layout.ts';
 import type { KernelObjects } from './objects.ts';
 
 /** How the text of an option becomes an OptionValue and back. Each value type is one file in `extensions/values/`. */
@@ -85,12 +86,6 @@ export interface RuleContext {
   readonly ip: IpPart;
 }
 
-/** A rule that is being listed. */
-export interface ListingContext extends RuleContext {
-  /** -n: numbers instead of names of hosts, ports and protocols. */
-  readonly numeric: boolean;
-}
-
 interface ExtensionBase {
   readonly name: string;
   /** One sentence for the documentation. */
@@ -99,6 +94,8 @@ interface ExtensionBase {
   readonly notes?: readonly string[];
   readonly families: readonly Family[];
   readonly options: readonly OptionSpec[];
+  /** The structures in which the kernel takes it; the first for a family is the one to write, the others are only read. */
+  readonly layouts?: readonly XtLayout[];
   /** Options that may be repeated, once for each element. */
   readonly elements?: ElementOptions;
   /** IP protocol numbers of which one must be given with `-p`, not inverted; the kernel refuses anything else. */
@@ -115,8 +112,6 @@ interface ExtensionBase {
   readonly check?: (options: OptionMap, ctx: RuleContext & { readonly span?: Span }) => readonly Diagnostic[];
   /** The words iptables-save prints after `-m NAME` or `-j NAME`; absent: every given option in table order. */
   readonly print?: (options: OptionMap, ctx: RuleContext) => readonly string[];
-  /** What a listing (-L) prints for it, leading blank included (print of libxtables); absent: its name and its words. */
-  readonly listing?: (options: OptionMap, ctx: ListingContext) => string;
 }
 
 export type OptionMap = Readonly<Record<string, OptionUse>>;

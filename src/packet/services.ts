@@ -73,3 +73,21 @@ export function servicePort(name: string, protocol?: ServiceProtocol): number | 
   if (protocol !== undefined) return tables[protocol].get(name);
   return tables.tcp.get(name) ?? tables.udp.get(name) ?? tables.sctp.get(name) ?? tables.dccp.get(name);
 }
+
+/** Service name of a port, the first that the table has for it, as getservbyport gives it. */
+export function serviceName(port: number, protocol: ServiceProtocol): string | undefined {
+  names ??= reverse();
+  return names[protocol].get(port);
+}
+
+let names: Readonly<Record<ServiceProtocol, ReadonlyMap<number, string>>> | undefined;
+
+function reverse(): Readonly<Record<ServiceProtocol, ReadonlyMap<number, string>>> {
+  const made = { tcp: new Map<number, string>(), udp: new Map(), sctp: new Map(), dccp: new Map() };
+  tables ??= build();
+  for (const [protocol, ports] of Object.entries(tables)) {
+    const own = made[protocol as ServiceProtocol];
+    for (const [name, port] of ports) if (!own.has(port)) own.set(port, name);
+  }
+  return made;
+}

@@ -1,7 +1,7 @@
 /** Names of addresses as this host's files know them, for listings without -n. */
 
 import { readFileSync } from 'node:fs';
-import type { NameLookup } from '../../languages/iptables/command/list.ts';
+import type { NameLookup } from '../../extensions/listing/saved.ts';
 import { formatAddress, parseAddress } from '../../packet/address.ts';
 import type { Family } from '../../packet/netfilter.ts';
 
@@ -19,6 +19,8 @@ export function hostNames(): NameLookup {
   }
   return {
     address: (text, family) => hosts.get(text) ?? (family === 'ipv4' ? networks.get(text) : undefined),
+    user: (id) => accountOf('/etc/passwd', id),
+    group: (id) => accountOf('/etc/group', id),
   };
 }
 
@@ -42,5 +44,17 @@ function lines(path: string): readonly (readonly string[])[] {
       );
   } catch {
     return [];
+  }
+}
+
+/** The first account of that number; passwd(5) and group(5) both have it third. */
+function accountOf(path: string, id: number): string | undefined {
+  try {
+    const line = readFileSync(path, 'utf8')
+      .split('\n')
+      .find((text) => text.split(':')[2] === String(id));
+    return line?.split(':')[0];
+  } catch {
+    return undefined;
   }
 }

@@ -90,10 +90,56 @@ function messageOf(code: DiagnosticCode, params: Params, { about, value }: Readi
     case 'option-requires':
       return `${about}: option "--${option}" also requires "--${params['other'] ?? ''}".\n`;
     case 'bad-value':
-      return `${about}: bad value for option "--${option}": ${params['why'] ?? ''}`;
+      return valueMessage(about, option, value, String(params['why'] ?? ''));
     case 'bad-combination':
       return `${about}: ${params['why'] ?? ''}`;
     default:
       return `${about}: ${code}`;
   }
+}
+
+/** How xtoptions.c and the helpers of libxtables complain about a value. */
+function valueMessage(about: string, option: string, value: string, why: string): string {
+  const number = /^"(.*)" is not a number from (\d+) to (\w+)$/.exec(why);
+  if (number !== null) {
+    const [, , low, high] = number;
+    if (high === '0xffffffff') return `${about}: bad integer value for option "--${option}", or out of range.\n`;
+    const near = RANGES.has(`${about} ${option}`) ? ` near "${remaining(value, number[1] ?? '')}"` : '';
+    return `${about}: bad value for option "--${option}"${near}, or out of range (${low}-${high}).\n`;
+  }
+  const port = /^"(.*)" is neither a port number nor the name of a service$/.exec(why);
+  if (port !== null) return `invalid port/service \`${port[1]}' specified`;
+  if (/^the range ".*" ends before it begins$/.test(why)) {
+    return about === 'multiport' ? 'invalid portrange specified' : 'invalid portrange (min > max)';
+  }
+  const state = /^"(.*)" is not a (connection state|address type|connection status)/.exec(why);
+  if (state !== null) return `${STATES[`${about} ${option}`] ?? `Bad ${option}`} "${state[1]}"`;
+  const zone = /^"(.*)" is not a zone/.exec(why);
+  if (zone !== null) return `Cannot parse ${zone[1]} as a zone ID`;
+  return `${about}: bad value for option "--${option}": ${why}`;
+}
+
+/** Options that take a range: their messages name the part that cannot be read. */
+const RANGES: ReadonlySet<string> = new Set([
+  'length length',
+  'ah ahspi',
+  'esp espspi',
+  'ipcomp ipcompspi',
+  'connbytes connbytes',
+  'conntrack ctexpire',
+  'tcpmss mss',
+]);
+
+const STATES: Readonly<Record<string, string>> = {
+  'state state': 'Bad state',
+  'conntrack ctstate': 'Bad ctstate',
+  'conntrack ctstatus': 'Bad ctstatus',
+  'addrtype src-type': 'addrtype: bad type',
+  'addrtype dst-type': 'addrtype: bad type',
+};
+
+/** The value from the faulty part on. */
+function remaining(value: string, part: string): string {
+  const at = value.indexOf(part);
+  return at <= 0 ? value : value.slice(at);
 }

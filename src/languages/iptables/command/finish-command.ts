@@ -74,9 +74,22 @@ function finishUses({ draft, ctx, table, line, reading }: CommandState): {
     else matches.push(Object.freeze({ name, options, span }));
     // Some checks of extensions do not go through the report's own way.
     const [problem] = line.report.found;
-    if (problem !== undefined) throw badParameter(ctx.program, `${name}: ${problem.message}`);
+    if (problem === undefined) continue;
+    if (!CHECKED_BY_KERNEL.includes(name)) throw badParameter(ctx.program, checkMessage(name, problem.message));
+    reading.refusedByKernel = true;
+    line.report.found.length = 0;
   }
   return { matches: Object.freeze(matches), target };
+}
+
+/** Matches whose combinations of options only the kernel refuses. */
+const CHECKED_BY_KERNEL: readonly string[] = ['cgroup', 'ecn'];
+
+/** What iptables says of combinations of options that its option tables do not cover. */
+function checkMessage(name: string, message: string): string {
+  if (/^match "addrtype": at least one/.test(message)) return 'addrtype: you must specify --src-type or --dst-type';
+  if (/^target "[SD]NAT": ports in/.test(message)) return 'Need TCP, UDP, SCTP or DCCP with port specification';
+  return `${name}: ${message.replace(/^(match|target) "[^"]*": /, '')}`;
 }
 
 function addresses(state: CommandState): readonly IpPart[] {

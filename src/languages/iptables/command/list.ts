@@ -1,5 +1,7 @@
 /** -L: chains and rules in columns, as iptables-legacy 1.8 prints them. */
 
+import { MATCH_LISTINGS, TARGET_LISTINGS } from '../../../extensions/listing/index.ts';
+import { type NameLookup, savedOptions } from '../../../extensions/listing/saved.ts';
 import { findMatch, findTarget } from '../../../extensions/registry.ts';
 import { formatAddress, maskToPrefix } from '../../../packet/address.ts';
 import type { Family, TableName } from '../../../packet/netfilter.ts';
@@ -7,12 +9,6 @@ import { protocolName } from '../../../packet/protocols.ts';
 import type { Chain, IpPart, MaskedAddress, Rule, Selector, Table } from '../../../rules/model.ts';
 import { optionWords } from '../print-rule.ts';
 import { shortNumber } from './counters-text.ts';
-
-/** Names for addresses; without it listings show numbers. */
-export interface NameLookup {
-  /** Of a host or network, by its address in text form. */
-  address(address: string, family: Family): string | undefined;
-}
 
 export interface ListFormat {
   readonly numeric: boolean;
@@ -112,7 +108,8 @@ function targetName({ target }: Rule): string {
     case 'goto':
       return target.chain;
     case 'extension':
-      return target.name;
+      // NOTRACK is another name of CT, which only saves show.
+      return target.name === 'NOTRACK' ? 'CT' : target.name;
   }
 }
 
@@ -156,17 +153,17 @@ function addressText(selector: Selector<MaskedAddress> | undefined, family: Fami
 /** What goes to a chain without return, matches, target options. */
 function details(rule: Rule, family: Family, table: TableName, format: ListFormat): string {
   const { target } = rule;
-  const ctx = { family, table, ip: rule.ip, numeric: format.numeric };
+  const ctx = { family, table, ip: rule.ip, numeric: format.numeric, names: format.names };
   let text = target.kind === 'goto' ? '[goto] ' : '';
   for (const match of rule.matches) {
     const extension = findMatch(match.name, family);
     if (extension === undefined) continue;
     const words = extension.print?.(match.options, ctx) ?? optionWords(extension, match.options, family);
-    text += extension.listing?.(match.options, ctx) ?? ` ${[match.name, ...words].join(' ')}`;
+    text += MATCH_LISTINGS[match.name]?.(savedOptions(words), ctx) ?? ` ${[match.name, ...words].join(' ')}`;
   }
   if (target.kind !== 'extension') return text;
   const extension = findTarget(target.name, family);
   if (extension === undefined) return text;
   const words = extension.print?.(target.options, ctx) ?? optionWords(extension, target.options, family);
-  return text + (extension.listing?.(target.options, ctx) ?? (words.length === 0 ? '' : ` ${words.join(' ')}`));
+  return text + (TARGET_LISTINGS[target.name]?.(savedOptions(words), ctx) ?? ` ${[target.name, ...words].join(' ')}`);
 }

@@ -1,12 +1,13 @@
 /** Carrying out one command on a rule set in memory: what it prints, its status, and the rule set it leaves. */
 
 import type { AccountLookup } from '../../../extensions/contract.ts';
+import type { NameLookup } from '../../../extensions/listing/saved.ts';
 import { type Family, isTableName } from '../../../packet/netfilter.ts';
 import type { Rule, Ruleset, Table } from '../../../rules/model.ts';
 import { BITS, RULE_COMMANDS } from './command-bits.ts';
 import { helpText } from './help.ts';
 import { kernelRefusal } from './kernel-check.ts';
-import { announcedRule, listTable, type NameLookup } from './list.ts';
+import { announcedRule, listTable } from './list.ts';
 import { listRules } from './list-rules.ts';
 import { type CommandLine, parseCommandLine } from './parse-command.ts';
 import { badParameter, type Program, problem, STATUS, Stop } from './stop.ts';
