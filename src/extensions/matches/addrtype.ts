@@ -5,6 +5,7 @@ import type { Question } from '../../policy/question.ts';
 import { matchQuestion } from '../asked-match.ts';
 import { asking } from '../asking.ts';
 import type { MatchExtension, OptionMap } from '../contract.ts';
+import { ADDRTYPE as XT_ADDRTYPE } from '../layouts/packet.ts';
 import { given, lowered, refuse, requireOneOf } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { wordSet } from '../values/word-set.ts';
@@ -22,6 +23,7 @@ export const addrtype: MatchExtension = {
     'MULTICAST (IPv6: also UNICAST and UNSPEC) is told from the address. For the other types the kernel looks the address up, just before the rules run.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_ADDRTYPE,
   options: [
     { name: 'src-type', ...TYPES, invertible: true },
     { name: 'dst-type', ...TYPES, invertible: true },

@@ -1,5 +1,6 @@
 import { conditions, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { spis as spisLayouts } from '../layouts/transport.ts';
 import { given, lowered } from '../options.ts';
 import { bytesInRange, transportHeader } from '../transport.ts';
 import { u32Range } from '../values/range.ts';
@@ -16,6 +17,7 @@ export const ah: MatchExtension = {
   summary: 'Security parameter index of an authentication header; for IPv6 also its length and reserved field.',
   families: ['ipv4'],
   protocols: [51],
+  layouts: spisLayouts('ahspi'),
   options: [{ name: 'ahspi', value: u32Range, syntax: 'spi[:spi]', invertible: true }],
   normalise: (options) => withoutIdleRange(options, 'ahspi'),
   lower(options, ctx) {

@@ -1,5 +1,6 @@
 import type { MatchExtension } from '../contract.ts';
 import { extensionHeader, headerIs, headerLength, inHeader } from '../extension-header.ts';
+import { AH6 as XT_AH6 } from '../layouts/extension-headers.ts';
 import { given, lowered, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -14,6 +15,7 @@ export const ah6: MatchExtension = {
   summary: 'Security parameter index, length and reserved field of an authentication header.',
   notes: ['`--ahlen 0` asks nothing.'],
   families: ['ipv6'],
+  layouts: XT_AH6,
   options: [
     { name: 'ahspi', value: u32Range, syntax: 'spi[:spi]', invertible: true },
     { name: 'ahlen', value: integer(0n, U32_MAX), syntax: 'bytes', invertible: true },

@@ -2,6 +2,7 @@ import { require } from '../../policy/expr.ts';
 import { type ClassicScan, runsOnBytes } from '../../policy/scan-classic.ts';
 import { asking } from '../asking.ts';
 import type { MatchExtension } from '../contract.ts';
+import { BPF as XT_BPF } from '../layouts/programs.ts';
 import { always, cannot, given, lowered, requireOneOf } from '../options.ts';
 import { classicBpf, classicInstructions } from '../values/classic-bpf.ts';
 import { name } from '../values/name.ts';
@@ -16,6 +17,7 @@ export const bpf: MatchExtension = {
     'A pinned program with maps keeps its table with the kernel.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_BPF,
   options: [
     { name: 'bytecode', value: classicBpf, syntax: '"n,code jt jf k,..."', excludes: ['object-pinned'] },
     { name: 'object-pinned', value: name(511, { whole: true }), syntax: 'path', excludes: ['bytecode'] },

@@ -3,6 +3,7 @@ import type { Question } from '../../policy/question.ts';
 import { matchQuestion } from '../asked-match.ts';
 import { asking } from '../asking.ts';
 import type { MatchExtension, OptionMap } from '../contract.ts';
+import { CGROUP as XT_CGROUP } from '../layouts/packet.ts';
 import { always, given, lowered, requireOneOf } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { U32_MAX } from '../values/numbers.ts';
@@ -15,6 +16,7 @@ export const cgroup: MatchExtension = {
   summary: 'The control group of the socket: a path (version 2) or a class (net_cls of version 1).',
   families: ['ipv4', 'ipv6'],
   hooks: ['INPUT', 'OUTPUT', 'POSTROUTING'],
+  layouts: XT_CGROUP,
   options: [
     { name: 'path', value: text(511), syntax: 'path', invertible: true, excludes: ['cgroup'] },
     { name: 'cgroup', value: integer(0n, U32_MAX), syntax: 'class', invertible: true, excludes: ['path'] },

@@ -1,4 +1,5 @@
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { CLUSTER as XT_CLUSTER } from '../layouts/connection.ts';
 import { always, cannot, given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { hexDigits } from '../values/hex-digits.ts';
 import { integer } from '../values/integer.ts';
@@ -37,6 +38,7 @@ export const cluster: MatchExtension = {
   ],
   families: ['ipv4', 'ipv6'],
   conntrack: true,
+  layouts: XT_CLUSTER,
   options: OPTIONS,
   normalise(options) {
     const node = given(options, 'cluster-local-node', 'integer');

@@ -1,4 +1,5 @@
 import type { MatchExtension } from '../contract.ts';
+import { COMMENT as XT_COMMENT } from '../layouts/packet.ts';
 import { lowered } from '../options.ts';
 import { text } from '../values/text.ts';
 
@@ -8,6 +9,7 @@ export const comment: MatchExtension = {
   name: 'comment',
   summary: 'A remark; it asks nothing of the packet.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_COMMENT,
   options: [{ name: 'comment', value: text(255, { truncate: true }), syntax: 'text', mandatory: true }],
   lower: () => lowered([]),
 };

@@ -1,6 +1,7 @@
 import { between, conditions, equals, invertIf, require } from '../../policy/expr.ts';
 import { matchQuestion } from '../asked-match.ts';
 import type { MatchExtension, ValueType } from '../contract.ts';
+import { CONNBYTES as XT_CONNBYTES } from '../layouts/connection.ts';
 import { always, lowered } from '../options.ts';
 import { keyword } from '../values/keyword.ts';
 import { U64_MAX, wrongKind } from '../values/numbers.ts';
@@ -28,6 +29,7 @@ export const connbytes: MatchExtension = {
   summary: 'Bytes or packets that a connection has carried so far, or the average size of its packets.',
   families: ['ipv4', 'ipv6'],
   conntrack: true,
+  layouts: XT_CONNBYTES,
   options: [
     { name: 'connbytes', value: amount, syntax: 'from[:to]', invertible: true, mandatory: true },
     { name: 'connbytes-mode', value: keyword(['packets', 'bytes', 'avgpkt']), syntax: 'mode', mandatory: true },

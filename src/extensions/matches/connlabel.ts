@@ -1,6 +1,7 @@
 import { anyBit, conditions, invertIf, require } from '../../policy/expr.ts';
 import { matchQuestion } from '../asked-match.ts';
 import type { MatchExtension } from '../contract.ts';
+import { CONNLABEL as XT_CONNLABEL } from '../layouts/connection.ts';
 import { always, cannot, lowered } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { quotedNumber } from '../values/quoted-number.ts';
@@ -16,6 +17,7 @@ export const connlabel: MatchExtension = {
   notes: ['Labels go by number: the names of `/etc/xtables/connlabel.conf` are not looked up.'],
   families: ['ipv4', 'ipv6'],
   conntrack: true,
+  layouts: XT_CONNLABEL,
   options: [
     { name: 'label', value: quotedNumber(0n, 127n), syntax: '0...127', invertible: true, mandatory: true },
     { name: 'set', value: flag },

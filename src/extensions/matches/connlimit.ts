@@ -1,5 +1,6 @@
 import { ADDRESS_BITS } from '../../packet/address.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { CONNLIMIT as XT_CONNLIMIT } from '../layouts/connection.ts';
 import { cannot, given, requireOneOf, withOption, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -25,6 +26,7 @@ export const connlimit: MatchExtension = {
   summary: 'How many connections there are from (or to) an address or a network.',
   families: ['ipv4', 'ipv6'],
   conntrack: true,
+  layouts: XT_CONNLIMIT,
   options: OPTIONS,
   normalise(options, ctx) {
     const bits = { kind: 'integer', value: BigInt(ADDRESS_BITS[ctx.family]) } as const;

@@ -2,6 +2,7 @@ import { all, any, anyBit, conditions, equals, invertIf, masked, not, require, t
 import type { FieldName } from '../../policy/fields.ts';
 import type { Expr } from '../../policy/ir.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { CONNTRACK as XT_CONNTRACK } from '../layouts/connection.ts';
 import { given, lowered, requireOneOf } from '../options.ts';
 import { inRange } from '../transport.ts';
 import { choice } from '../values/choice.ts';
@@ -64,6 +65,7 @@ export const conntrack: MatchExtension = {
     '`--ctstatus NONE` never matches.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_CONNTRACK,
   options: OPTIONS,
   normalise(options) {
     const status = given(options, 'ctstatus', 'set');

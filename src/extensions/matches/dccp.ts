@@ -1,6 +1,7 @@
 import { conditions, hotdrop, invertIf, payload, require } from '../../policy/expr.ts';
 import type { Condition } from '../../policy/ir.ts';
 import type { MatchExtension, OptionMap, ValueType } from '../contract.ts';
+import { DCCP as XT_DCCP } from '../layouts/transport.ts';
 import { cannot, given, lowered } from '../options.ts';
 import { inRange, transportHeader } from '../transport.ts';
 import { integer } from '../values/integer.ts';
@@ -54,6 +55,7 @@ export const dccp: MatchExtension = {
   ],
   families: ['ipv4', 'ipv6'],
   protocols: [33],
+  layouts: XT_DCCP,
   options: [
     ...portOptions(portRange()),
     { name: 'dccp-types', value: types, syntax: 'type,...', invertible: true },

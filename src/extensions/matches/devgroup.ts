@@ -2,6 +2,7 @@ import type { Hook } from '../../packet/netfilter.ts';
 import { conditions, invertIf, masked, require } from '../../policy/expr.ts';
 import type { Condition } from '../../policy/ir.ts';
 import type { MatchExtension } from '../contract.ts';
+import { DEVGROUP as XT_DEVGROUP } from '../layouts/packet.ts';
 import { given, lowered, requireOneOf } from '../options.ts';
 import { namedMasked } from '../values/named-masked.ts';
 
@@ -16,6 +17,7 @@ export const devgroup: MatchExtension = {
   summary: 'The group that the device the packet came by, or leaves by, belongs to.',
   notes: ['Of the names in `/etc/iproute2/group` only `default` is known, which is group 0.'],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_DEVGROUP,
   options: [
     { name: 'src-group', ...GROUP },
     { name: 'dst-group', ...GROUP },

@@ -1,5 +1,6 @@
 import { conditions, invertIf, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { DSCP as XT_DSCP } from '../layouts/packet.ts';
 import { always, lowered, requireOneOf, withOption, without } from '../options.ts';
 import { trafficClass } from '../traffic-class.ts';
 import { choice } from '../values/choice.ts';
@@ -12,6 +13,7 @@ export const dscp: MatchExtension = {
   name: 'dscp',
   summary: 'The differentiated services field, by number or class.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_DSCP,
   options: [
     { name: 'dscp', value: hexByte(0x3fn), syntax: '0...63', invertible: true, excludes: ['dscp-class'] },
     {

@@ -1,6 +1,7 @@
 import { anyBit, between, conditions, fieldMax, invertIf, require } from '../../policy/expr.ts';
 import type { Condition } from '../../policy/ir.ts';
 import type { MatchExtension, OptionMap } from '../contract.ts';
+import { ECN as XT_ECN } from '../layouts/transport.ts';
 import { given, lowered, refuse, requireOneOf } from '../options.ts';
 import { trafficClass } from '../traffic-class.ts';
 import { flag } from '../values/flag.ts';
@@ -22,6 +23,7 @@ export const ecn: MatchExtension = {
     'Of a later fragment the flags are read from where a TCP header would be; where there are fewer than 20 bytes, nothing matches.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_ECN,
   options: [
     { name: 'ecn-tcp-ece', value: flag, invertible: true },
     { name: 'ecn-tcp-cwr', value: flag, invertible: true },

@@ -1,5 +1,6 @@
 import { conditions, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { spis as spisLayouts } from '../layouts/transport.ts';
 import { given, lowered } from '../options.ts';
 import { bytesInRange, transportHeader } from '../transport.ts';
 import { u32Range } from '../values/range.ts';
@@ -15,6 +16,7 @@ export const esp: MatchExtension = {
   summary: 'Security parameter index of an encapsulating security payload.',
   families: ['ipv4', 'ipv6'],
   protocols: [50],
+  layouts: spisLayouts('espspi'),
   options: [{ name: 'espspi', value: u32Range, syntax: 'spi[:spi]', invertible: true }],
   normalise: (options) => withoutIdleRange(options, 'espspi'),
   lower(options, ctx) {

@@ -1,4 +1,5 @@
 import type { MatchExtension } from '../contract.ts';
+import { EUI64 as XT_EUI64 } from '../layouts/packet.ts';
 import { cannot } from '../options.ts';
 
 /** ip6t_eui64. */
@@ -8,6 +9,7 @@ export const eui64: MatchExtension = {
   summary: 'The source address was made of the Ethernet address of the sender.',
   families: ['ipv6'],
   hooks: ['PREROUTING', 'INPUT', 'FORWARD'],
+  layouts: XT_EUI64,
   options: [],
   lower: () =>
     cannot(

@@ -1,6 +1,7 @@
 import type { HeaderTest } from '../../policy/scan.ts';
 import type { MatchExtension } from '../contract.ts';
 import { extensionHeader, headerIs, inHeader } from '../extension-header.ts';
+import { FRAG as XT_FRAG } from '../layouts/extension-headers.ts';
 import { given, lowered } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -17,10 +18,9 @@ export const frag: MatchExtension = {
   kind: 'match',
   name: 'frag',
   summary: 'The fragment header of IPv6.',
-  notes: [
-    '`--fraglen` asks nothing: the header always has eight bytes, and the kernel does not look.',
-  ],
+  notes: ['`--fraglen` asks nothing: the header always has eight bytes, and the kernel does not look.'],
   families: ['ipv6'],
+  layouts: XT_FRAG,
   options: [
     { name: 'fragid', value: u32Range, syntax: 'id[:id]', invertible: true },
     { name: 'fraglen', value: integer(0n, U32_MAX), syntax: 'bytes', invertible: true },

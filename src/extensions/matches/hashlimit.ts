@@ -1,5 +1,6 @@
 import { ADDRESS_BITS } from '../../packet/address.ts';
 import type { MatchExtension, OptionMap, OptionSpec, RuleContext } from '../contract.ts';
+import { HASHLIMIT as XT_HASHLIMIT } from '../layouts/hashlimit.ts';
 import { always, given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { exactWordSet } from '../values/exact-word-set.ts';
 import { flag } from '../values/flag.ts';
@@ -87,6 +88,7 @@ export const hashlimit: MatchExtension = {
     'With ports in the mode, a rule needs a protocol (`-p`) to run as a program.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_HASHLIMIT,
   options: OPTIONS,
   normalise: (options) => (options[UPTO] === undefined && options[ABOVE] === undefined ? options : canonical(options)),
   check(options, ctx) {

@@ -1,6 +1,7 @@
 import { all, any, conditions, equals, invertIf, masked, require, TRUE } from '../../policy/expr.ts';
 import type { Expr } from '../../policy/ir.ts';
 import type { MatchExtension } from '../contract.ts';
+import { HELPER as XT_HELPER } from '../layouts/connection.ts';
 import { always, lowered } from '../options.ts';
 import { text } from '../values/text.ts';
 
@@ -11,6 +12,7 @@ export const helper: MatchExtension = {
   summary: 'The connection belongs to another one that a helper of connection tracking watches.',
   families: ['ipv4', 'ipv6'],
   conntrack: true,
+  layouts: XT_HELPER,
   options: [
     {
       name: 'helper',

@@ -1,5 +1,6 @@
 import { all, between, conditions, equals, invertIf, require, TRUE } from '../../policy/expr.ts';
 import type { LowerContext, MatchExtension, OptionMap, OptionSpec, RuleContext } from '../contract.ts';
+import { ICMP as XT_ICMP } from '../layouts/transport.ts';
 import { always, lowered, printOptions } from '../options.ts';
 import { transportHeader } from '../transport.ts';
 import { icmpType } from '../values/icmp-type.ts';
@@ -48,6 +49,7 @@ export const icmp: MatchExtension = {
   ],
   families: ['ipv4'],
   protocols: [1],
+  layouts: XT_ICMP,
   options: [TYPE],
   print: (options, ctx) => printIcmp(TYPE, options, ctx),
   lower: (options, ctx) => lowerIcmp(options, TYPE.name, ctx),

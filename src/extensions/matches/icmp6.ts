@@ -1,4 +1,5 @@
 import type { MatchExtension, OptionSpec } from '../contract.ts';
+import { ICMP6 as XT_ICMP6 } from '../layouts/transport.ts';
 import { icmpType } from '../values/icmp-type.ts';
 import { lowerIcmp, printIcmp } from './icmp.ts';
 import { ICMPV6_NAMES } from './icmp-names.ts';
@@ -19,6 +20,7 @@ export const icmp6: MatchExtension = {
   notes: ['A range of codes is printed with both ends, as by `icmp`.'],
   families: ['ipv6'],
   protocols: [58],
+  layouts: XT_ICMP6,
   options: [TYPE],
   print: (options, ctx) => printIcmp(TYPE, options, ctx),
   lower: (options, ctx) => lowerIcmp(options, TYPE.name, ctx),

@@ -1,5 +1,6 @@
 import { conditions, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { IPCOMP as XT_IPCOMP } from '../layouts/transport.ts';
 import { given, lowered } from '../options.ts';
 import { bytesInRange, transportHeader } from '../transport.ts';
 import { flag } from '../values/flag.ts';
@@ -20,6 +21,7 @@ export const ipcomp: MatchExtension = {
   ],
   families: ['ipv4', 'ipv6'],
   protocols: [108],
+  layouts: XT_IPCOMP,
   options: [
     { name: 'ipcompspi', value: u32Range, syntax: 'index[:index]', invertible: true },
     { name: 'compres', value: flag },

@@ -1,5 +1,6 @@
 import { conditions, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { IPRANGE as XT_IPRANGE } from '../layouts/packet.ts';
 import { given, lowered, requireOneOf } from '../options.ts';
 import { inRange } from '../transport.ts';
 import { addressRange } from '../values/address.ts';
@@ -12,6 +13,7 @@ export const iprange: MatchExtension = {
   name: 'iprange',
   summary: 'Source or destination address in a range.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_IPRANGE,
   options: [
     { name: 'src-range', ...RANGE },
     { name: 'dst-range', ...RANGE },

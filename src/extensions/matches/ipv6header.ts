@@ -1,6 +1,7 @@
 import { require } from '../../policy/expr.ts';
 import { HEADER_BITS, type HeaderSetScan } from '../../policy/scan.ts';
 import type { MatchExtension } from '../contract.ts';
+import { IPV6HEADER as XT_IPV6HEADER } from '../layouts/extension-headers.ts';
 import { always, lowered } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { headerList } from '../values/header-list.ts';
@@ -13,6 +14,7 @@ export const ipv6header: MatchExtension = {
   name: 'ipv6header',
   summary: 'Which extension headers a packet has: exactly these, or with `--soft` these among others.',
   families: ['ipv6'],
+  layouts: XT_IPV6HEADER,
   options: [
     { name: 'header', value: headerList, syntax: 'header,...', invertible: true, mandatory: true },
     { name: 'soft', value: flag },

@@ -1,4 +1,5 @@
 import type { MatchExtension, OptionSpec } from '../contract.ts';
+import { IPVS as XT_IPVS } from '../layouts/packet.ts';
 import { requireOneOf, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { hostMask } from '../values/host-mask.ts';
@@ -24,6 +25,7 @@ export const ipvs: MatchExtension = {
   notes: ['Every other option implies `--ipvs`, even inverted; it is printed only when it stands alone.'],
   families: ['ipv4', 'ipv6'],
   conntrack: true,
+  layouts: XT_IPVS,
   options: OPTIONS,
   normalise: (options) => (Object.keys(options).length > 1 ? without(options, 'ipvs') : options),
   check: (options, ctx) =>

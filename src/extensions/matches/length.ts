@@ -1,5 +1,6 @@
 import { conditions, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { LENGTH as XT_LENGTH } from '../layouts/transport.ts';
 import { always, lowered } from '../options.ts';
 import { inRange } from '../transport.ts';
 import { u16Range } from '../values/range.ts';
@@ -10,6 +11,7 @@ export const length: MatchExtension = {
   name: 'length',
   summary: 'Length of the packet from its IP header on, in bytes.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_LENGTH,
   options: [{ name: 'length', value: u16Range, syntax: 'bytes[:bytes]', invertible: true, mandatory: true }],
   lower(options, ctx) {
     const field = ctx.family === 'ipv4' ? 'ip.totalLength' : 'meta.length';

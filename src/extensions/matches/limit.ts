@@ -1,5 +1,6 @@
 import { limitOverflows } from '../../policy/limit.ts';
 import type { MatchExtension, OptionSpec } from '../contract.ts';
+import { LIMIT as XT_LIMIT } from '../layouts/stateful.ts';
 import { always, lowered, printOptions, refuse, without } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { limitRate } from '../values/rate.ts';
@@ -34,6 +35,7 @@ export const limit: MatchExtension = {
     'What the kernel refuses as an overflow (`--limit 1/day` with a burst of 5) is refused as for a kernel with HZ 250 or 1000.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_LIMIT,
   options: OPTIONS,
   check(options, ctx) {
     const rate = { avg: number(options, 'limit'), burst: number(options, 'limit-burst') };

@@ -1,5 +1,6 @@
 import { conditions, equals, invertIf, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { MAC as XT_MAC } from '../layouts/packet.ts';
 import { always, lowered } from '../options.ts';
 import { macAddress } from '../values/mac.ts';
 
@@ -11,6 +12,7 @@ export const mac: MatchExtension = {
   notes: ['A packet without an Ethernet header does not match, `!` or not.'],
   families: ['ipv4', 'ipv6'],
   hooks: ['PREROUTING', 'INPUT', 'FORWARD'],
+  layouts: XT_MAC,
   options: [{ name: 'mac-source', value: macAddress, syntax: 'aa:bb:cc:dd:ee:ff', invertible: true, mandatory: true }],
   lower(options) {
     const { bytes, invert } = always(options, 'mac-source', 'bytes');

@@ -1,5 +1,6 @@
 import { conditions, invertIf, masked, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { MARK as XT_MARK } from '../layouts/packet.ts';
 import { always, lowered } from '../options.ts';
 import { maskedU32 } from '../values/masked.ts';
 
@@ -9,6 +10,7 @@ export const mark: MatchExtension = {
   name: 'mark',
   summary: 'The mark of the packet.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_MARK,
   options: [{ name: 'mark', value: maskedU32, syntax: 'value[/mask]', invertible: true, mandatory: true }],
   lower(options) {
     const { value, mask, invert } = always(options, 'mark', 'masked');

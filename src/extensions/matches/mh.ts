@@ -1,5 +1,6 @@
 import { conditions, hotdrop, not, payload, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { MH as XT_MH } from '../layouts/extension-headers.ts';
 import { given, lowered } from '../options.ts';
 import { bytesInRange, transportHeader } from '../transport.ts';
 import { mhType } from '../values/mh-type.ts';
@@ -16,6 +17,7 @@ export const mh: MatchExtension = {
   summary: 'The type of a mobility header.',
   families: ['ipv6'],
   protocols: [135],
+  layouts: XT_MH,
   options: [{ name: 'mh-type', value: mhType, syntax: 'type[:type]', invertible: true }],
   normalise: (options) => withoutIdleRange(options, 'mh-type', U8_MAX),
   lower: (options, ctx) =>

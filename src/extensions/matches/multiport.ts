@@ -1,6 +1,7 @@
 import { any, conditions, FALSE, invertIf, require, test } from '../../policy/expr.ts';
 import type { Expr } from '../../policy/ir.ts';
 import type { MatchExtension } from '../contract.ts';
+import { MULTIPORT as XT_MULTIPORT } from '../layouts/transport.ts';
 import { given, lowered, requireOneOf } from '../options.ts';
 import { transportHeader } from '../transport.ts';
 import { portList } from '../values/port.ts';
@@ -17,6 +18,7 @@ export const multiport: MatchExtension = {
   summary: 'Up to fifteen ports (a range counts as two) of TCP, UDP, UDP-Lite, SCTP or DCCP.',
   families: ['ipv4', 'ipv6'],
   protocols: [6, 17, 33, 132, 136],
+  layouts: XT_MULTIPORT,
   options: [
     { name: 'sports', aliases: ['source-ports'], excludes: ['dports', 'ports'], ...LIST },
     { name: 'dports', aliases: ['destination-ports'], excludes: ['sports', 'ports'], ...LIST },

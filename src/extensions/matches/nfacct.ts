@@ -1,4 +1,5 @@
 import type { MatchExtension } from '../contract.ts';
+import { NFACCT as XT_NFACCT } from '../layouts/packet.ts';
 import { cannot } from '../options.ts';
 import { name } from '../values/name.ts';
 
@@ -9,6 +10,7 @@ export const nfacct: MatchExtension = {
   summary: 'Counts the packet for an accounting object; it always matches.',
   notes: ['Whether there is an object of that name is only known when the rule is loaded.'],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_NFACCT,
   options: [{ name: 'nfacct-name', value: name(31), syntax: 'name', mandatory: true }],
   lower: () => cannot('the kernel itself has to count the packet for the object'),
 };

@@ -1,5 +1,6 @@
 import type { MatchExtension } from '../contract.ts';
 import { extensionHeader, headerLength } from '../extension-header.ts';
+import { optionHeader as optionHeaderLayouts } from '../layouts/extension-headers.ts';
 import { given, lowered } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { U8_MAX, U32_MAX } from '../values/numbers.ts';
@@ -13,6 +14,7 @@ function optionHeader(name: 'dst' | 'hbh', header: 60 | 0, summary: string): Mat
     summary,
     notes: ['The options must stand in the header in the order that is given; a length of 255 means any.'],
     families: ['ipv6'],
+    layouts: optionHeaderLayouts(name),
     options: [
       { name: `${name}-len`, value: integer(0n, U32_MAX), syntax: 'bytes', invertible: true },
       { name: `${name}-opts`, value: typeLengthList, syntax: 'type[:length],...' },

@@ -1,5 +1,6 @@
 import { asking } from '../asking.ts';
 import type { MatchExtension } from '../contract.ts';
+import { OSF as XT_OSF } from '../layouts/packet.ts';
 import { always, cannot, given } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { name } from '../values/name.ts';
@@ -14,6 +15,7 @@ export const osf: MatchExtension = {
   families: ['ipv4'],
   protocols: [6],
   hooks: ['PREROUTING', 'INPUT', 'FORWARD'],
+  layouts: XT_OSF,
   options: [
     { name: 'genre', value: name(31, { mayBeEmpty: true }), syntax: 'name', invertible: true, mandatory: true },
     { name: 'ttl', ...LEVEL },

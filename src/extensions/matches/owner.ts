@@ -5,6 +5,7 @@ import type { Question } from '../../policy/question.ts';
 import { matchQuestion } from '../asked-match.ts';
 import { asking } from '../asking.ts';
 import type { MatchExtension, OptionMap } from '../contract.ts';
+import { OWNER as XT_OWNER } from '../layouts/packet.ts';
 import { given, lowered, refuse, requireOneOf } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { idRange } from '../values/id-range.ts';
@@ -22,6 +23,7 @@ export const owner: MatchExtension = {
   notes: ['With `--suppl-groups` the kernel is asked about every packet just before the rules run.'],
   families: ['ipv4', 'ipv6'],
   hooks: ['OUTPUT', 'POSTROUTING'],
+  layouts: XT_OWNER,
   options: [
     { name: 'socket-exists', value: flag, invertible: true },
     { name: 'uid-owner', value: idRange('user'), syntax: 'user or uid[-uid]', invertible: true },

@@ -3,6 +3,7 @@ import type { Hook } from '../../packet/netfilter.ts';
 import { all, any, conditions, equals, FALSE, invertIf, masked, not, require, TRUE } from '../../policy/expr.ts';
 import type { Expr } from '../../policy/ir.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { PHYSDEV as XT_PHYSDEV } from '../layouts/packet.ts';
 import { given, lowered, requireOneOf } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { interfaceName } from '../values/interface-name.ts';
@@ -28,6 +29,7 @@ export const physdev: MatchExtension = {
   name: 'physdev',
   summary: 'The ports of a bridge that the packet came by and leaves by.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_PHYSDEV,
   options: OPTIONS,
   hooksFor: (options) => (asksForOutPort(options) ? NOT_OUTPUT : EVERYWHERE),
   check: (options, ctx) =>

@@ -2,6 +2,7 @@ import type { Family } from '../../packet/netfilter.ts';
 import { all, any, conditions, equals, FALSE, invertIf, masked, not, require, TRUE } from '../../policy/expr.ts';
 import type { Expr } from '../../policy/ir.ts';
 import type { MatchExtension } from '../contract.ts';
+import { PKTTYPE as XT_PKTTYPE } from '../layouts/packet.ts';
 import { always, lowered } from '../options.ts';
 import { choice } from '../values/choice.ts';
 
@@ -20,6 +21,7 @@ export const pkttype: MatchExtension = {
   name: 'pkttype',
   summary: 'How the packet was addressed on the link.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_PKTTYPE,
   options: [
     {
       name: 'pkt-type',

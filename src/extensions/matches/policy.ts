@@ -5,6 +5,7 @@ import { all, any, between, conditions, equals, invertIf, masked, not, require, 
 import type { Expr } from '../../policy/ir.ts';
 import type { OptionUse } from '../../rules/model.ts';
 import { elementOption, type MatchExtension, type OptionMap, type OptionSpec, type RuleContext } from '../contract.ts';
+import { POLICY_MATCH as XT_POLICY_MATCH } from '../layouts/programs.ts';
 import { always, cannot, given, lowered, printOptions, withOption } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { hostMask } from '../values/host-mask.ts';
@@ -47,6 +48,7 @@ export const policy: MatchExtension = {
     'With `--pol none` the options of elements are ignored, and not printed.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_POLICY_MATCH,
   options: [...WHOLE, ...ELEMENT, NEXT],
   elements: { next: 'next', options: ELEMENT.map(({ name }) => name), most: MOST_ELEMENTS },
   hooksFor: (options) => (given(options, 'dir', 'text')?.text === 'out' ? OUT : IN),

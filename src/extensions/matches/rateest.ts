@@ -1,6 +1,7 @@
 import type { Condition } from '../../policy/ir.ts';
 import { asking } from '../asking.ts';
 import type { LowerContext, Lowered, MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { RATEEST as XT_RATEEST } from '../layouts/stateful.ts';
 import { given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { bitRate } from '../values/bit-rate.ts';
 import { flag } from '../values/flag.ts';
@@ -43,6 +44,7 @@ export const rateest: MatchExtension = {
     'iptables-save prints the comparison twice when both kinds are compared.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_RATEEST,
   options: OPTIONS,
   normalise: (options) => KINDS.reduce(complete, options),
   lower,

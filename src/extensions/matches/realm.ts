@@ -1,5 +1,6 @@
 import { conditions, invertIf, masked, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { REALM as XT_REALM } from '../layouts/packet.ts';
 import { always, lowered } from '../options.ts';
 import { namedMasked } from '../values/named-masked.ts';
 
@@ -11,6 +12,7 @@ export const realm: MatchExtension = {
   notes: ['Of the names in `/etc/iproute2/rt_realms` only `cosmos` is known, which is realm 0.'],
   families: ['ipv4'],
   hooks: ['INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
+  layouts: XT_REALM,
   options: [
     {
       name: 'realm',

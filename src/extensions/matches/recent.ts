@@ -1,5 +1,6 @@
 import type { Family } from '../../packet/netfilter.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { RECENT as XT_RECENT } from '../layouts/stateful.ts';
 import { always, cannot, given, lowered, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { hostAddress } from '../values/host-address.ts';
@@ -49,6 +50,7 @@ export const recent: MatchExtension = {
     'A list lives on through `apply` as long as a rule names it; one that needs room for more hits starts anew.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_RECENT,
   options: OPTIONS,
   normalise(options, ctx) {
     const mask = { kind: 'integer', value: ALL_ONES[ctx.family] } as const;

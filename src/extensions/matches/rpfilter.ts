@@ -1,4 +1,5 @@
 import type { MatchExtension } from '../contract.ts';
+import { RPFILTER as XT_RPFILTER } from '../layouts/packet.ts';
 import { cannot } from '../options.ts';
 import { flag } from '../values/flag.ts';
 
@@ -10,6 +11,7 @@ export const rpfilter: MatchExtension = {
   families: ['ipv4', 'ipv6'],
   tables: ['raw', 'mangle'],
   hooks: ['PREROUTING'],
+  layouts: XT_RPFILTER,
   options: ['loose', 'validmark', 'accept-local', 'invert'].map((name) => ({ name, value: flag })),
   // nftables' fib comes close, but takes broadcast sources for good (IPv4) and does not bind its look-up to the device (IPv6).
   lower: () => cannot('the kernel answers it only from its own tables raw and mangle'),

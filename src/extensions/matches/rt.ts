@@ -1,5 +1,6 @@
 import type { MatchExtension, OptionMap } from '../contract.ts';
 import { extensionHeader, headerIs, headerLength, hexAddress, inHeader } from '../extension-header.ts';
+import { RT as XT_RT } from '../layouts/extension-headers.ts';
 import { given, lowered, refuse } from '../options.ts';
 import { addressList } from '../values/address-list.ts';
 import { flag } from '../values/flag.ts';
@@ -20,6 +21,7 @@ export const rt: MatchExtension = {
     'Options on addresses and on the reserved field come after `--rt-type 0`, `--rt-0-not-strict` after the addresses.',
   ],
   families: ['ipv6'],
+  layouts: XT_RT,
   options: [
     { name: 'rt-type', value: integer(0n, U32_MAX), syntax: 'n', invertible: true },
     { name: 'rt-segsleft', value: u32Range, syntax: 'n[:n]', invertible: true },

@@ -2,6 +2,7 @@ import { conditions, FALSE, hotdrop, require } from '../../policy/expr.ts';
 import type { NumberRange } from '../../policy/scan.ts';
 import type { SctpChunksScan } from '../../policy/scan-sctp-chunks.ts';
 import type { MatchExtension } from '../contract.ts';
+import { SCTP as XT_SCTP } from '../layouts/transport.ts';
 import { cannot, given, lowered } from '../options.ts';
 import { inRange, transportHeader } from '../transport.ts';
 import { CHUNK_TYPES, chunkFlags, chunkTypes } from '../values/chunk-types.ts';
@@ -24,6 +25,7 @@ export const sctp: MatchExtension = {
   ],
   families: ['ipv4', 'ipv6'],
   protocols: [132],
+  layouts: XT_SCTP,
   options: [
     ...portOptions(portRange('sctp')),
     { name: 'chunk-types', value: chunkTypes, syntax: 'all|any|only type[:flags],...', invertible: true },

@@ -2,6 +2,7 @@ import type { Condition } from '../../policy/ir.ts';
 import type { CounterComparison } from '../../policy/question.ts';
 import { asking } from '../asking.ts';
 import type { LowerContext, Lowered, MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { SET as XT_SET } from '../layouts/stateful.ts';
 import { always, cannot, given, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -33,6 +34,7 @@ export const set: MatchExtension = {
     'A set that begins to count later (`ipset swap`, or a new member of a list:set) is read as before, but matches are not counted in it.',
   ],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_SET,
   options: [
     {
       name: 'match-set',

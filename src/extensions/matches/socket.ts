@@ -1,5 +1,6 @@
 import { asking } from '../asking.ts';
 import type { MatchExtension } from '../contract.ts';
+import { SOCKET as XT_SOCKET } from '../layouts/packet.ts';
 import { cannot } from '../options.ts';
 import { flag } from '../values/flag.ts';
 
@@ -10,6 +11,7 @@ export const socket: MatchExtension = {
   summary: 'There is a local socket for the packet.',
   families: ['ipv4', 'ipv6'],
   hooks: ['PREROUTING', 'INPUT'],
+  layouts: XT_SOCKET,
   options: ['transparent', 'nowildcard', 'restore-skmark'].map((name) => ({ name, value: flag })),
   lower(options, ctx) {
     if (options['restore-skmark'] !== undefined) return cannot('--restore-skmark changes the mark of the packet');

@@ -2,6 +2,7 @@ import type { HeaderTest } from '../../policy/scan.ts';
 import type { OptionUse } from '../../rules/model.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
 import { extensionHeader, headerIs, headerTest, hexAddress } from '../extension-header.ts';
+import { SRH as XT_SRH } from '../layouts/extension-headers.ts';
 import { given, lowered } from '../options.ts';
 import { hostMaskFull } from '../values/host-mask.ts';
 import { integer } from '../values/integer.ts';
@@ -29,6 +30,7 @@ export const srh: MatchExtension = {
   summary: 'The segment routing header of IPv6.',
   notes: ['A field is compared with one number only: of `-eq`, `-gt` and `-lt` the number given last counts for all.'],
   families: ['ipv6'],
+  layouts: XT_SRH,
   options: OPTIONS,
   normalise: (options) => COMPARED.reduce(withLastNumber, options),
   lower(options) {

@@ -1,5 +1,6 @@
 import { conditions, invertIf, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { STATE as XT_STATE } from '../layouts/connection.ts';
 import { always, lowered } from '../options.ts';
 import { wordSet } from '../values/word-set.ts';
 import { ctState } from './ct-state.ts';
@@ -16,6 +17,7 @@ export const state: MatchExtension = {
   conntrack: true,
   summary: 'The state of the connection that the packet belongs to.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_STATE,
   options: [{ name: 'state', value: states, syntax: 'STATE,...', invertible: true, mandatory: true }],
   lower(options) {
     const { members, invert } = always(options, 'state', 'set');

@@ -1,4 +1,5 @@
 import type { MatchExtension, OptionMap } from '../contract.ts';
+import { STATISTIC as XT_STATISTIC } from '../layouts/stateful.ts';
 import { always, given, lowered, refuse } from '../options.ts';
 import { choice } from '../values/choice.ts';
 import { integer } from '../values/integer.ts';
@@ -13,6 +14,7 @@ export const statistic: MatchExtension = {
   name: 'statistic',
   summary: 'Matches by chance, or every nth packet that reaches it.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_STATISTIC,
   options: [
     {
       name: 'mode',

@@ -1,6 +1,7 @@
 import { conditions, FALSE, invertIf, require } from '../../policy/expr.ts';
 import type { TextScan } from '../../policy/scan-text.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { STRING as XT_STRING } from '../layouts/programs.ts';
 import { always, cannot, given, lowered, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { formatPattern, hexPattern, plainPattern } from '../values/byte-pattern.ts';
 import { flag } from '../values/flag.ts';
@@ -26,6 +27,7 @@ export const string: MatchExtension = {
   name: 'string',
   summary: 'Looks for bytes in a packet.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_STRING,
   options: OPTIONS,
   normalise(options) {
     const hex = options['hex-string'];

@@ -1,6 +1,7 @@
 import { between, conditions, equals, hotdrop, invertIf, masked, not, require } from '../../policy/expr.ts';
 import type { Condition } from '../../policy/ir.ts';
 import type { LowerContext, MatchExtension, OptionMap } from '../contract.ts';
+import { TCP as XT_TCP } from '../layouts/transport.ts';
 import { given, lowered, withOption, without } from '../options.ts';
 import { fragmentOffset, inRange, transportHeader } from '../transport.ts';
 import { flag } from '../values/flag.ts';
@@ -21,6 +22,7 @@ export const tcp: MatchExtension = {
   notes: ['A fragment at offset 8 and a header of less than 20 bytes drop the packet, whatever the options are.'],
   families: ['ipv4', 'ipv6'],
   protocols: [6],
+  layouts: XT_TCP,
   options: [
     ...portOptions(portRange('tcp')),
     { name: 'tcp-option', value: integer(1n, 255n), syntax: 'number', invertible: true },

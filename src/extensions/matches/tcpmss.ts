@@ -1,5 +1,6 @@
 import { between, conditions, hotdrop, invertIf, not, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { TCPMSS as XT_TCPMSS } from '../layouts/transport.ts';
 import { always, lowered } from '../options.ts';
 import { u16Range } from '../values/range.ts';
 
@@ -15,6 +16,7 @@ export const tcpmss: MatchExtension = {
   ],
   families: ['ipv4', 'ipv6'],
   protocols: [6],
+  layouts: XT_TCPMSS,
   options: [{ name: 'mss', value: u16Range, syntax: 'bytes[:bytes]', invertible: true, mandatory: true }],
   lower(options) {
     const { min, max, invert } = always(options, 'mss', 'range');

@@ -2,6 +2,7 @@ import { between, conditions, equals, FALSE, invertIf, require } from '../../pol
 import type { FieldName } from '../../policy/fields.ts';
 import type { Expr } from '../../policy/ir.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
+import { hops as hopsLayouts } from '../layouts/packet.ts';
 import { given, lowered, requireOneOf } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { U8_MAX } from '../values/numbers.ts';
@@ -35,6 +36,7 @@ export const ttl: MatchExtension = {
   name: 'ttl',
   summary: 'Time to live of an IPv4 packet.',
   families: ['ipv4'],
+  layouts: hopsLayouts('ttl'),
   options: hopOptions('ttl'),
   check: (options, ctx) => requireOneOf('match "ttl"', ['ttl-eq', 'ttl-lt', 'ttl-gt'], options, ctx.span),
   lower: (options) => lowerHops(options, 'ttl', 'ip.ttl'),

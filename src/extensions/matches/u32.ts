@@ -1,5 +1,6 @@
 import { conditions, invertIf, require } from '../../policy/expr.ts';
 import type { MatchExtension } from '../contract.ts';
+import { U32 as XT_U32 } from '../layouts/programs.ts';
 import { always, cannot, lowered } from '../options.ts';
 import { u32Program as lowerProgram } from '../u32-lowering.ts';
 import { readU32, u32Program } from '../values/u32-program.ts';
@@ -11,6 +12,7 @@ export const u32: MatchExtension = {
   summary: 'Four bytes from anywhere in the packet, masked and shifted, are among some numbers.',
   families: ['ipv4', 'ipv6'],
   notes: ['A test that reads behind the end of the packet does not hold; inverted, the match then holds.'],
+  layouts: XT_U32,
   options: [{ name: 'u32', value: u32Program, syntax: '"tests"', invertible: true, mandatory: true }],
   lower(options) {
     const { text, invert } = always(options, 'u32', 'text');

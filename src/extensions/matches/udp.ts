@@ -1,5 +1,6 @@
 import { conditions, require } from '../../policy/expr.ts';
 import type { LowerContext, MatchExtension, OptionMap } from '../contract.ts';
+import { UDP as XT_UDP } from '../layouts/transport.ts';
 import { given, lowered } from '../options.ts';
 import { inRange, transportHeader } from '../transport.ts';
 import { portRange } from '../values/port.ts';
@@ -25,6 +26,7 @@ export const udp: MatchExtension = {
   summary: 'Ports of a UDP header.',
   families: ['ipv4', 'ipv6'],
   protocols: [17],
+  layouts: XT_UDP,
   options: portOptions(portRange('udp')),
   normalise: withoutIdlePorts,
   lower: lowerUdp,

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { AUDIT as XT_AUDIT } from '../layouts/rare-targets.ts';
 import { keyword } from '../values/keyword.ts';
 
 /** xt_AUDIT. */
@@ -8,6 +9,7 @@ export const audit: TargetExtension = {
   summary: 'Writes the packet to the audit log, and goes on.',
   families: ['ipv4', 'ipv6'],
   effect: {},
+  layouts: XT_AUDIT,
   options: [
     {
       name: 'type',

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { CHECKSUM as XT_CHECKSUM } from '../layouts/rare-targets.ts';
 import { flag } from '../values/flag.ts';
 
 /** xt_CHECKSUM. */
@@ -9,5 +10,6 @@ export const checksum: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   effect: { writes: ['bytes'] },
   tables: ['mangle'],
+  layouts: XT_CHECKSUM,
   options: [{ name: 'checksum-fill', value: flag, mandatory: true }],
 };

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { CLASSIFY as XT_CLASSIFY } from '../layouts/rare-targets.ts';
 import { classId } from '../values/class-id.ts';
 
 /** xt_CLASSIFY. */
@@ -9,5 +10,6 @@ export const classify: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   effect: {},
   hooks: ['FORWARD', 'OUTPUT', 'POSTROUTING'],
+  layouts: XT_CLASSIFY,
   options: [{ name: 'set-class', value: classId, syntax: 'major:minor', mandatory: true }],
 };

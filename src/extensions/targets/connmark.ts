@@ -1,5 +1,6 @@
 import type { MarkChange } from '../../policy/effect.ts';
 import type { OptionMap, OptionSpec, TargetExtension } from '../contract.ts';
+import { CONNMARK as XT_CONNMARK } from '../layouts/targets.ts';
 import { given, refuse, withOption, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -30,6 +31,7 @@ export const connmark: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   conntrack: true,
   effect: (options) => ({ change: connmarkChange(options) }),
+  layouts: XT_CONNMARK,
   options: OPTIONS,
   normalise: (options) => withoutIdleShifts(foldMasks(foldMark(options))),
   check(options, ctx) {

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { CONNSECMARK as XT_CONNSECMARK } from '../layouts/rare-targets.ts';
 import { requireOneOf } from '../options.ts';
 import { flag } from '../values/flag.ts';
 
@@ -11,6 +12,7 @@ export const connsecmark: TargetExtension = {
   effect: {},
   tables: ['mangle', 'security'],
   conntrack: true,
+  layouts: XT_CONNSECMARK,
   options: [
     { name: 'save', value: flag, excludes: ['restore'] },
     { name: 'restore', value: flag, excludes: ['save'] },

@@ -1,4 +1,5 @@
 import type { OptionSpec, TargetExtension } from '../contract.ts';
+import { CT as XT_CT } from '../layouts/targets.ts';
 import { refuse } from '../options.ts';
 import { ctZone } from '../values/ct-zone.ts';
 import { exactWordSet } from '../values/exact-word-set.ts';
@@ -43,6 +44,7 @@ export const ct: TargetExtension = {
   }),
   tables: ['raw'],
   hooks: ['PREROUTING', 'OUTPUT'],
+  layouts: XT_CT,
   options: OPTIONS,
   check(options, ctx) {
     const { protocol } = ctx.ip;

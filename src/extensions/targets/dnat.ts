@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { DNAT as XT_DNAT } from '../layouts/nat.ts';
 import { natRange } from '../values/nat-range.ts';
 import { checkPorts, PERSISTENT, RANDOM } from './nat.ts';
 
@@ -10,6 +11,7 @@ export const dnat: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   tables: ['nat'],
   hooks: ['PREROUTING', 'OUTPUT'],
+  layouts: XT_DNAT,
   options: [
     {
       name: 'to-destination',

@@ -1,4 +1,5 @@
 import type { OptionSpec, TargetExtension } from '../contract.ts';
+import { DSCP as XT_DSCP } from '../layouts/rare-targets.ts';
 import { requireOneOf, without } from '../options.ts';
 import { choice } from '../values/choice.ts';
 import { DSCP_CLASSES } from '../values/dscp-classes.ts';
@@ -23,6 +24,7 @@ export const dscp: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   effect: { writes: TOS_WRITES },
   tables: ['mangle'],
+  layouts: XT_DSCP,
   options: OPTIONS,
   normalise(options) {
     const named = options['set-dscp-class'];

@@ -1,5 +1,6 @@
 import { between } from '../../policy/expr.ts';
 import type { OptionMap, OptionSpec, TargetExtension } from '../contract.ts';
+import { ECN as XT_ECN } from '../layouts/rare-targets.ts';
 import { given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -28,6 +29,7 @@ export const ecn: TargetExtension = {
     ...(FLAGS.some((name) => options[name] !== undefined) ? { ends: between('transport.length', 0, 19) } : {}),
   }),
   tables: ['mangle'],
+  layouts: XT_ECN,
   options: OPTIONS,
   normalise(options) {
     if (options['ecn-tcp-remove'] === undefined) return options;

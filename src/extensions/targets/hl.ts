@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { hopChange as hopChangeLayouts } from '../layouts/rare-targets.ts';
 import { requireOneOf } from '../options.ts';
 import { hopChanges } from './ttl.ts';
 
@@ -12,6 +13,7 @@ export const hl: TargetExtension = {
   families: ['ipv6'],
   effect: { writes: ['ip6.hopLimit', 'bytes'] },
   tables: ['mangle'],
+  layouts: hopChangeLayouts('hl'),
   options: OPTIONS,
   check: (options, ctx) =>
     requireOneOf(

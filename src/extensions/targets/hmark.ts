@@ -1,6 +1,7 @@
 import { ADDRESS_BITS } from '../../packet/address.ts';
 import type { OptionValue } from '../../rules/model.ts';
 import type { OptionMap, OptionSpec, RuleContext, TargetExtension } from '../contract.ts';
+import { HMARK as XT_HMARK } from '../layouts/rare-targets.ts';
 import { given, refuse, withOption, without } from '../options.ts';
 import { exactWordSet } from '../values/exact-word-set.ts';
 import { hexDigits } from '../values/hex-digits.ts';
@@ -44,6 +45,7 @@ export const hmark: TargetExtension = {
   summary: 'Sets the mark of the packet to a hash of its addresses and ports.',
   families: ['ipv4', 'ipv6'],
   effect: { writes: ['meta.mark'] },
+  layouts: XT_HMARK,
   options: [
     ...PARTS,
     { name: 'hmark-rnd', value: hexDigits(0n, U32_MAX, 8), syntax: 'n', mandatory: true },

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { IDLETIMER as XT_IDLETIMER } from '../layouts/rare-targets.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
 import { name } from '../values/name.ts';
@@ -13,6 +14,7 @@ export const idletimer: TargetExtension = {
   summary: 'Tells user space through sysfs when no packet has come for a time.',
   families: ['ipv4', 'ipv6'],
   effect: {},
+  layouts: XT_IDLETIMER,
   options: [
     { name: 'timeout', value: integer(1n, LONGEST), syntax: 'seconds', mandatory: true },
     {

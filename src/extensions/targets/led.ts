@@ -1,4 +1,5 @@
 import type { OptionMap, OptionSpec, TargetExtension } from '../contract.ts';
+import { LED as XT_LED } from '../layouts/rare-targets.ts';
 import { given, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { ledDelay } from '../values/led-delay.ts';
@@ -20,6 +21,7 @@ export const led: TargetExtension = {
   summary: 'Lights a lamp when a packet comes.',
   families: ['ipv4', 'ipv6'],
   effect: {},
+  layouts: XT_LED,
   options: OPTIONS,
   normalise: withoutIdleDelay,
 };

@@ -1,4 +1,5 @@
 import type { OptionSpec, TargetExtension } from '../contract.ts';
+import { LOG as XT_LOG } from '../layouts/targets.ts';
 import { always, given, lowered, printOptions, without } from '../options.ts';
 import { choice } from '../values/choice.ts';
 import { flag } from '../values/flag.ts';
@@ -42,6 +43,7 @@ export const log: TargetExtension = {
   name: 'LOG',
   summary: 'Writes the packet to the log, in the format of the kernel, and goes on.',
   families: ['ipv4', 'ipv6'],
+  layouts: XT_LOG,
   options: OPTIONS,
   print(options, ctx) {
     const usual = always(options, 'log-level', 'integer').value === DEFAULT_LEVEL;

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { MARK as XT_MARK } from '../layouts/targets.ts';
 import { refuse } from '../options.ts';
 import { foldMark, markOptions, xmark } from './mark-values.ts';
 
@@ -9,6 +10,7 @@ export const mark: TargetExtension = {
   summary: 'Changes the mark of the packet.',
   families: ['ipv4', 'ipv6'],
   effect: (options) => ({ change: { kind: 'mark', ...xmark(options) } }),
+  layouts: XT_MARK,
   options: markOptions(),
   normalise: foldMark,
   check: (options, ctx) =>

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { MASQUERADE as XT_MASQUERADE } from '../layouts/nat.ts';
 import { natPorts } from '../values/nat-range.ts';
 import { checkPorts, RANDOM, RANDOM_FULLY } from './nat.ts';
 
@@ -10,6 +11,7 @@ export const masquerade: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   tables: ['nat'],
   hooks: ['POSTROUTING'],
+  layouts: XT_MASQUERADE,
   options: [{ name: 'to-ports', value: natPorts, syntax: 'port[-port]' }, RANDOM, RANDOM_FULLY],
   check: (options, ctx) => checkPorts('target "MASQUERADE"', 'to-ports', options, ctx),
 };

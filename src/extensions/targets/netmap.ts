@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { NETMAP as XT_NETMAP } from '../layouts/nat.ts';
 import { network } from '../values/network.ts';
 
 /** xt_NETMAP. */
@@ -9,5 +10,6 @@ export const netmap: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   tables: ['nat'],
   hooks: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
+  layouts: XT_NETMAP,
   options: [{ name: 'to', value: network, syntax: 'address[/prefix]', mandatory: true }],
 };

@@ -1,4 +1,5 @@
 import type { OptionMap, OptionSpec, TargetExtension } from '../contract.ts';
+import { NFLOG as XT_NFLOG } from '../layouts/targets.ts';
 import { given, lowered, without } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { U16_MAX, U32_MAX } from '../values/numbers.ts';
@@ -26,6 +27,7 @@ export const nflog: TargetExtension = {
   summary: 'Hands a copy of the packet to whoever listens to a log group, and goes on.',
   notes: ['`--nflog-range` has no effect, as in the kernel.'],
   families: ['ipv4', 'ipv6'],
+  layouts: XT_NFLOG,
   options: OPTIONS,
   normalise(options) {
     const idle = ZERO_BY_DEFAULT.filter((name) => options[name] !== undefined && number(options, name) === 0);

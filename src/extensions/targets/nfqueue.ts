@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { NFQUEUE as XT_NFQUEUE } from '../layouts/targets.ts';
 import { withOption } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -12,6 +13,7 @@ export const nfqueue: TargetExtension = {
   summary: 'Lets a program in user space decide.',
   families: ['ipv4', 'ipv6'],
   effect: { terminal: true },
+  layouts: XT_NFQUEUE,
   options: [
     { name: 'queue-num', value: integer(0n, U16_MAX), syntax: 'n', excludes: ['queue-balance'] },
     { name: 'queue-balance', value: queueRange, syntax: 'n:n', excludes: ['queue-num'] },

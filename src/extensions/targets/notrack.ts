@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { NOTRACK as XT_NOTRACK } from '../layouts/targets.ts';
 
 /** The NOTRACK target of xt_CT. */
 export const notrack: TargetExtension = {
@@ -9,5 +10,6 @@ export const notrack: TargetExtension = {
   effect: { writes: ['ct.'] },
   tables: ['raw'],
   hooks: ['PREROUTING', 'OUTPUT'],
+  layouts: XT_NOTRACK,
   options: [],
 };

@@ -1,6 +1,7 @@
 import { prefixToMask } from '../../packet/address.ts';
 import type { Hook } from '../../packet/netfilter.ts';
 import type { OptionMap, TargetExtension } from '../contract.ts';
+import { NPT as XT_NPT } from '../layouts/rare-targets.ts';
 import { always, refuse } from '../options.ts';
 import { network6 } from '../values/network6.ts';
 
@@ -18,6 +19,7 @@ function npt(name: 'SNPT' | 'DNPT', summary: string, hooks: readonly Hook[]): Ta
     effect: { refused: 'whether it drops a packet is only known when the prefix has been exchanged' },
     tables: ['mangle'],
     hooks,
+    layouts: XT_NPT,
     options: [
       { name: 'src-pfx', ...prefix },
       { name: 'dst-pfx', ...prefix },

@@ -1,4 +1,5 @@
 import type { OptionMap, TargetExtension } from '../contract.ts';
+import { RATEEST as XT_RATEEST } from '../layouts/rare-targets.ts';
 import { always, refuse, withOption } from '../options.ts';
 import { name } from '../values/name.ts';
 import { U32_MAX } from '../values/numbers.ts';
@@ -23,6 +24,7 @@ export const rateest: TargetExtension = {
   ],
   families: ['ipv4', 'ipv6'],
   effect: { writes: ['asked.', 'rateest'] },
+  layouts: XT_RATEEST,
   options: [
     { name: 'rateest-name', value: name(15), syntax: 'name', mandatory: true },
     { name: INTERVAL, value: timeSpan, syntax: 'time', mandatory: true },

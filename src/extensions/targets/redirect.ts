@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { REDIRECT as XT_REDIRECT } from '../layouts/nat.ts';
 import { natPorts } from '../values/nat-range.ts';
 import { checkPorts, RANDOM } from './nat.ts';
 
@@ -10,6 +11,7 @@ export const redirect: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   tables: ['nat'],
   hooks: ['PREROUTING', 'OUTPUT'],
+  layouts: XT_REDIRECT,
   options: [{ name: 'to-ports', value: natPorts, syntax: 'port[-port]' }, RANDOM],
   check: (options, ctx) => checkPorts('target "REDIRECT"', 'to-ports', options, ctx),
 };

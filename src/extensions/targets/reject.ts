@@ -1,5 +1,6 @@
 import { REJECT_WITH, type RejectWith } from '../../policy/ir.ts';
 import type { OptionSpec, TargetExtension, ValueType } from '../contract.ts';
+import { REJECT as XT_REJECT } from '../layouts/targets.ts';
 import { always, lowered, printOptions, refuse, withOption } from '../options.ts';
 import { rejectType } from '../values/reject-type.ts';
 
@@ -43,6 +44,7 @@ export const reject: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   tables: ['filter'],
   hooks: ['INPUT', 'FORWARD', 'OUTPUT'],
+  layouts: XT_REJECT,
   options: OPTIONS,
   normalise(options, ctx) {
     if (options['reject-with'] !== undefined) return options;

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { SECMARK as XT_SECMARK } from '../layouts/rare-targets.ts';
 import { name } from '../values/name.ts';
 
 /** xt_SECMARK. SECMARK_SECCTX_MAX is 256. */
@@ -10,5 +11,6 @@ export const secmark: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   effect: {},
   tables: ['mangle', 'security'],
+  layouts: XT_SECMARK,
   options: [{ name: 'selctx', value: name(255, { whole: true }), syntax: 'context', mandatory: true }],
 };

@@ -1,5 +1,6 @@
 import type { Hook } from '../../packet/netfilter.ts';
 import type { OptionSpec, TargetExtension } from '../contract.ts';
+import { SET_TARGET as XT_SET_TARGET } from '../layouts/stateful.ts';
 import { refuse, requireOneOf } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -32,6 +33,7 @@ export const set: TargetExtension = {
   notes: ['Whether there is such a set, and of what type, is only known when the rule is loaded.'],
   families: ['ipv4', 'ipv6'],
   effect: (options) => ({ writes: options['map-set'] === undefined ? ['asked.'] : ['asked.', 'meta.mark'] }),
+  layouts: XT_SET_TARGET,
   options: OPTIONS,
   hooksFor: (options) =>
     options['map-prio'] === undefined && options['map-queue'] === undefined ? EVERYWHERE : ON_THE_WAY_OUT,

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { SNAT as XT_SNAT } from '../layouts/nat.ts';
 import { natRange } from '../values/nat-range.ts';
 import { checkPorts, PERSISTENT, RANDOM, RANDOM_FULLY } from './nat.ts';
 
@@ -10,6 +11,7 @@ export const snat: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   tables: ['nat'],
   hooks: ['INPUT', 'POSTROUTING'],
+  layouts: XT_SNAT,
   options: [
     { name: 'to-source', value: natRange(), syntax: '[address[-address]][:port[-port]]', mandatory: true },
     RANDOM,

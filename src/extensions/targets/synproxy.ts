@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { SYNPROXY as XT_SYNPROXY } from '../layouts/rare-targets.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
 import { U8_MAX, U16_MAX } from '../values/numbers.ts';
@@ -13,6 +14,7 @@ export const synproxy: TargetExtension = {
   protocols: [6],
   hooks: ['INPUT', 'FORWARD'],
   conntrack: true,
+  layouts: XT_SYNPROXY,
   options: [
     { name: 'sack-perm', value: flag },
     { name: 'timestamp', value: flag },

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { TCPMSS as XT_TCPMSS } from '../layouts/targets.ts';
 import { requireOneOf, without } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -21,6 +22,7 @@ export const tcpmss: TargetExtension = {
     lengthens: lacksMss(ctx.family),
     writes: ['bytes', 'tcp.options', 'tcp.headerLength', 'transport.length', 'ip.totalLength', 'meta.length'],
   }),
+  layouts: XT_TCPMSS,
   options: [
     { name: 'clamp-mss-to-pmtu', value: flag },
     { name: 'set-mss', value: integer(0n, MAX_MSS), syntax: 'bytes' },

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { TCPOPTSTRIP as XT_TCPOPTSTRIP } from '../layouts/rare-targets.ts';
 import { tcpOptionList } from '../values/tcp-option-list.ts';
 import { brokenHeader } from './tcp-header.ts';
 
@@ -15,5 +16,6 @@ export const tcpoptstrip: TargetExtension = {
   }),
   tables: ['mangle'],
   protocols: [6],
+  layouts: XT_TCPOPTSTRIP,
   options: [{ name: 'strip-options', value: tcpOptionList, syntax: 'number or name,...' }],
 };

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { TEE as XT_TEE } from '../layouts/packet.ts';
 import { always, given, refuse, without } from '../options.ts';
 import { hostAddress } from '../values/host-address.ts';
 import { name } from '../values/name.ts';
@@ -10,6 +11,7 @@ export const tee: TargetExtension = {
   summary: 'Sends a copy of the packet to another machine of the network, and goes on.',
   families: ['ipv4', 'ipv6'],
   effect: {},
+  layouts: XT_TEE,
   options: [
     { name: 'gateway', value: hostAddress, syntax: 'address', mandatory: true },
     { name: 'oif', value: name(15, { mayBeEmpty: true }), syntax: 'device' },

@@ -1,4 +1,5 @@
 import type { OptionMap, TargetExtension } from '../contract.ts';
+import { TOS as XT_TOS } from '../layouts/rare-targets.ts';
 import { given, requireOneOf, withOption, without } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { U8_MAX } from '../values/numbers.ts';
@@ -15,6 +16,7 @@ export const tos: TargetExtension = {
   families: ['ipv4', 'ipv6'],
   effect: { writes: TOS_WRITES },
   tables: ['mangle'],
+  layouts: XT_TOS,
   options: NAMES.map((name) => ({
     name,
     value: name === 'set-tos' ? tosMask : integer(0n, U8_MAX),

@@ -1,4 +1,5 @@
 import type { TargetExtension } from '../contract.ts';
+import { TPROXY as XT_TPROXY } from '../layouts/rare-targets.ts';
 import { hostAddress } from '../values/host-address.ts';
 import { masked } from '../values/masked.ts';
 import { U32_MAX } from '../values/numbers.ts';
@@ -14,6 +15,7 @@ export const tproxy: TargetExtension = {
   tables: ['mangle'],
   hooks: ['PREROUTING'],
   protocols: [6, 17],
+  layouts: XT_TPROXY,
   options: [
     { name: 'on-port', value: portNumber, syntax: 'port', mandatory: true },
     { name: 'on-ip', value: hostAddress, syntax: 'address', default: { kind: 'integer', value: 0n } },

@@ -1,4 +1,5 @@
 import type { OptionSpec, TargetExtension } from '../contract.ts';
+import { hopChange as hopChangeLayouts } from '../layouts/rare-targets.ts';
 import { requireOneOf } from '../options.ts';
 import { integer } from '../values/integer.ts';
 import { U8_MAX } from '../values/numbers.ts';
@@ -24,6 +25,7 @@ export const ttl: TargetExtension = {
   families: ['ipv4'],
   effect: { writes: ['ip.ttl', 'bytes'] },
   tables: ['mangle'],
+  layouts: hopChangeLayouts('ttl'),
   options: OPTIONS,
   check: (options, ctx) =>
     requireOneOf(

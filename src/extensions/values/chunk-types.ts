@@ -88,3 +88,14 @@ function inOrder(chosen: ReadonlyMap<string, ReadonlySet<string>>): readonly str
     return [flags.length === 0 ? type : `${type}:${flags.join('')}`];
   });
 }
+
+/** A chunk type as it is printed, with the letters of the flags that it is asked for. */
+export function chunkItem(type: string, flags: { readonly mask: number; readonly value: number } | undefined): string {
+  const names = FLAGS[type] ?? '';
+  const letters = [...names].flatMap((letter, at) => {
+    const bit = 1 << (names.length - 1 - at);
+    if (flags === undefined || (flags.mask & bit) === 0) return [];
+    return [(flags.value & bit) === 0 ? letter.toLowerCase() : letter];
+  });
+  return letters.length === 0 ? type : `${type}:${letters.join('')}`;
+}

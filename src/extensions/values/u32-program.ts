@@ -25,7 +25,7 @@ export const u32Program: ValueType = {
   words: 1,
   parse([text = '']) {
     const tests = readU32(text);
-    return typeof tests === 'string' ? bad(tests) : good({ kind: 'text', text: tests.map(formatTest).join('&&') });
+    return typeof tests === 'string' ? bad(tests) : good({ kind: 'text', text: formatU32(tests) });
   },
   print: (value) => [value.kind === 'text' ? quoteAlways(value.text) : wrongKind(value)],
 };
@@ -100,6 +100,11 @@ function readNumber(token: string): bigint | undefined {
   return scanned !== undefined && scanned.length === token.length && scanned.value <= U32_MAX
     ? scanned.value
     : undefined;
+}
+
+/** As iptables-save prints it. */
+export function formatU32(tests: readonly U32Test[]): string {
+  return tests.map(formatTest).join('&&');
 }
 
 function formatTest({ start, operations, ranges }: U32Test): string {
