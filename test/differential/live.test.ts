@@ -1,0 +1,161 @@
+/** Rules changed one at a time, in memory and by generations, beside iptables doing the same: packets, counters and texts stay equal. */
+import { expect, it } from 'vitest';
+import type { RuleEdit } from '../../src/firewall/live/in-place.ts';
+import { type LiveFirewall, openLiveFirewall } from '../../src/firewall/live/live-firewall.ts';
+import { withNamespace } from '../../src/kernel/namespace.ts';
+import { parseRuleset } from '../../src/languages/iptables/parse.ts';
+import { lowerTable } from '../../src/lowering/lower-table.ts';
+import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
+import { bpfilterFirewall } from '../support/bpfilter-firewall.ts';
+import { SEED, SOAKING } from '../support/budget.ts';
+import { run } from '../support/command.ts';
+import { type FirewallKind, kernelFirewall } from '../support/firewalls.ts';
+import { LIVE_CHAINS, type LiveChainName, lineOf, liveRuleOf, liveText, OTHER_RULES } from '../support/live-rules.ts';
+import { DIFFERENTIAL, suite } from '../support/suite.ts';
+import { directedPhases } from './directed.ts';
+import { routeOf } from './route.ts';
+import { buildSide, differences, type Observation, type Side } from './twin.ts';
+
+const STEPS = SOAKING ? 1000 : 60;
+const PACKETS = 60;
+const DEVICES = ['eth0', 'eth1'] as const;
+const COMMAND = { ipv4: 'iptables-legacy', ipv6: 'ip6tables-legacy' } as const;
+
+function randomNumbers(seed: number): (below: number) => number {
+  let state = BigInt(seed);
+  return (below) => {
+    state = (state * 6364136223846793005n + 1442695040888963407n) & ((1n << 64n) - 1n);
+    return Number((state >> 33n) % BigInt(below));
+  };
+}
+
+/** bpfilter whose rules are changed through a live firewall, and that firewall. */
+function liveKind(family: Family): { readonly kind: FirewallKind; readonly live: () => LiveFirewall } {
+  let live: LiveFirewall | undefined;
+  const get = (): LiveFirewall => {
+    if (live === undefined) throw new Error('not open');
+    return live;
+  };
+  const kind: FirewallKind = {
+    label: 'live bpfilter',
+    open(namespace) {
+      const whole = bpfilterFirewall.open(namespace);
+      live = openLiveFirewall({ family, netns: namespace, waitSeconds: 10 });
+      return {
+        ...whole,
+        apply(sets) {
+          const { ruleset } = parseRuleset({ name: 'rules', text: sets[family]! }, family);
+          get().apply(ruleset!, { counters: false });
+        },
+        close() {
+          live?.close();
+          whole.close();
+        },
+      };
+    },
+  };
+  return { kind, live: get };
+}
+
+function both(
+  sides: readonly Side[],
+  chains: Readonly<Record<LiveChainName, readonly string[]>>,
+  family: Family,
+): void {
+  const { ruleset } = parseRuleset({ name: 'now', text: liveText(chains) }, family);
+  const { policy } = lowerTable(ruleset!.tables[0]!, family);
+  for (const phase of directedPhases([policy!], DEVICES, PACKETS)) {
+    const route = routeOf(phase);
+    for (const side of sides) {
+      side.topology.deliver(route);
+      for (const stimulus of phase.stimuli) side.send(stimulus);
+      side.settle();
+    }
+  }
+}
+
+/** iptables lets the counters of policies begin anew with each change; ours go on. What counts is what they have counted since. */
+function sincePolicies(observed: Observation, before: string, family: Family): Observation {
+  const start = new Map([...before.matchAll(POLICY)].map(([, chain, packets, bytes]) => [chain, [packets!, bytes!]]));
+  const text = observed.saved[family].replace(POLICY, (_, chain: string, packets: string, bytes: string) => {
+    const [p = '0', b = '0'] = start.get(chain) ?? [];
+    return `:${chain} [${BigInt(packets) - BigInt(p)}:${BigInt(bytes) - BigInt(b)}]`;
+  });
+  return { ...observed, saved: { ...observed.saved, [family]: text } };
+}
+
+const POLICY = /^:(\S+ \S+) \[(\d+):(\d+)\]/gm;
+
+suite('rules changed one at a time', DIFFERENTIAL, () => {
+  it.each(FAMILIES)(
+    `%s: ${STEPS} changes, as iptables makes them`,
+    async (family) => {
+      const { kind, live } = liveKind(family);
+      const next = randomNumbers(SEED);
+      const chains: Record<LiveChainName, string[]> = {
+        INPUT: Array.from({ length: 90 }, (_, i) => lineOf(i, family)),
+        own: Array.from({ length: 60 }, (_, i) => lineOf(500 + i, family)),
+      };
+      chains.INPUT.splice(50, 0, '-p udp -j own');
+      const sets = { [family]: liveText(chains) };
+      const tally = { memory: 0, generation: 0 };
+      const body = async (left: Side, right: Side): Promise<void> => {
+        const iptables = (...words: readonly string[]): string =>
+          withNamespace(right.topology.namespace, () =>
+            run(COMMAND[family], words, '', { XTABLES_LOCKFILE: '/run/bpfilter-test.lock' }),
+          );
+        for (let step = 0; step < STEPS; step++) {
+          const chain = LIVE_CHAINS[next(4) === 0 ? 1 : 0];
+          const list = chains[chain];
+          const rule = next(15) === 0 ? OTHER_RULES[next(chain === 'own' ? 3 : 4)]! : lineOf(1000 + next(500), family);
+          const what = next(6);
+          const at = what === 0 ? 0 : what === 1 ? list.length : next(list.length);
+          const where = { table: 'filter', chain, at } as const;
+          let edit: RuleEdit;
+          // The command line is split at blanks: its comments have none.
+          const words = rule.replace(/"number (\d+)"/, 'number$1').split(' ');
+          const parsed = liveRuleOf(words.join(' '), family);
+          if (what <= 2) {
+            edit = { ...where, kind: 'insert', rule: parsed };
+            iptables('-I', chain, String(at + 1), ...words);
+            list.splice(at, 0, words.join(' '));
+          } else if (what <= 4 || list[at] === '-p udp -j own') {
+            edit = { ...where, kind: 'delete' };
+            iptables('-D', chain, String(at + 1));
+            list.splice(at, 1);
+          } else {
+            edit = { ...where, kind: 'replace', rule: parsed };
+            iptables('-R', chain, String(at + 1), ...words);
+            list.splice(at, 1, words.join(' '));
+          }
+          const { how } = live().change([edit]);
+          tally[how]++;
+          if (step % 7 === 6) await live().idle();
+          const before = [left, right].map((side) => side.firewall.save(family));
+          both([left, right], chains, family);
+          const [ours, theirs] = [left, right].map((side, index) =>
+            sincePolicies(side.observe([]), before[index]!, family),
+          );
+          expect(
+            differences(ours!, theirs!),
+            `step ${step}: ${what} at ${at} of ${chain}, ${how}: ${words.join(' ')}`,
+          ).toEqual([]);
+        }
+      };
+      const left = buildSide(kind, sets, { devices: DEVICES });
+      try {
+        const right = buildSide(kernelFirewall, sets, { devices: DEVICES });
+        try {
+          await body(left, right);
+        } finally {
+          right.close();
+        }
+      } finally {
+        left.close();
+      }
+      console.log(`${family}: ${tally.memory} changes in memory, ${tally.generation} by a generation`);
+      expect(tally.memory).toBeGreaterThan(tally.generation);
+    },
+    600_000,
+  );
+});
