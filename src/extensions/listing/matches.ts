@@ -15,12 +15,11 @@ export const listLimit: Listing = (saved) =>
 
 export const listComment: Listing = (saved) => ` /* ${unquoted(textOf(saved, 'comment') ?? '')} */`;
 
-export const listMark: Listing = (saved) => ` mark match ${not(saved[0], '!')}${textOf(saved, 'mark')}`;
+export const listMark: Listing = (saved) => ` mark match ${not(saved[0])}${textOf(saved, 'mark')}`;
 export const listConnmark: Listing = (saved) =>
   ` connmark match ${not(saved[0], '!')} ${textOf(saved, 'mark')}`.replace('!  ', '! ');
 
-export const listMac: Listing = (saved) =>
-  ` MAC${not(saved[0], ' !')} ${(textOf(saved, 'mac-source') ?? '').toUpperCase()}`.replace(' ! ', ' !');
+export const listMac: Listing = (saved) => ` MAC ${not(saved[0])}${(textOf(saved, 'mac-source') ?? '').toUpperCase()}`;
 
 /** The name of a single number; ranges stay as they are. */
 function accountName(text: string, lookup: ((id: number) => string | undefined) | undefined): string {
@@ -206,7 +205,7 @@ function icmpListing(
     if (!numeric && text === 'any') return ` ${prefix} ${invert}any`;
     if (!numeric && name !== undefined) return ` ${prefix} ${invert}${name}`;
     const low = code === undefined ? '' : code.includes(':') ? ` codes ${code.replace(':', '-')}` : ` code ${code}`;
-    return ` ${prefix}type ${invert}${type}${low}`;
+    return invert === '' ? ` ${prefix}type ${type}${low}` : ` ${prefix} !type ${type}${low}`;
   };
 }
 
@@ -238,8 +237,7 @@ export function namedValue(title: string, option: string, mark = '! '): Listing 
 }
 
 export const listCgroup: Listing = (saved) => ` cgroup ${not(saved[0])}${unquoted(saved[0]?.values[0] ?? '')}`;
-export const listHelper: Listing = (saved) =>
-  ` helper match ${not(saved[0], '!')}"${unquoted(saved[0]?.values[0] ?? '')}"`;
+export const listHelper: Listing = (saved) => ` helper match ${not(saved[0])}"${unquoted(saved[0]?.values[0] ?? '')}"`;
 export const listQuota: Listing = (saved) => ` quota: ${textOf(saved, 'quota')} bytes`;
 export const listRpfilter: Listing = (saved) => ` rpfilter${plainWords(saved)}`;
 export const listSocket: Listing = (saved) => ` socket${saved.map(({ name }) => ` --${name}`).join('')}`;
@@ -280,14 +278,14 @@ export const listTos: Listing = (saved, { numeric }) => {
   const value = textOf(saved, 'tos') ?? '';
   const name = numeric ? undefined : TOS_NAMES[value];
   const start = not(saved[0], '!');
-  return name === undefined ? ` tos match${start}${value}` : ` tos match ${start}${name}`;
+  return name === undefined ? ` tos match${start}${value}` : ` tos match${start} ${name}`;
 };
 
 export const listU32: Listing = (saved) => ` u32 ${not(saved[0])}${textOf(saved, 'u32')}`;
 export const listOsf: Listing = (saved) =>
   ` OS fingerprint match ${not(saved[0])}${unquoted(textOf(saved, 'genre') ?? '')}`;
 
-export const listRealm: Listing = (saved) => ` realm${not(saved[0], ' !')} ${textOf(saved, 'realm')}`;
+export const listRealm: Listing = (saved) => ` ${not(saved[0])}realm ${textOf(saved, 'realm')}`;
 
 export const listPolicy: Listing = (saved, { numeric }) => {
   let text = ' policy match';

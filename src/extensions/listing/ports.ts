@@ -1,6 +1,7 @@
 /** Listings of the matches that look at ports. */
 
 import { type ServiceProtocol, serviceName } from '../../packet/services.ts';
+import { dccpTypes } from './more-matches.ts';
 import type { Listing, ListingContext, SavedOption } from './saved.ts';
 import { textOf } from './saved.ts';
 
@@ -54,9 +55,10 @@ export const listTcp = transport('tcp', 'tcp', ({ name, invert, values }, { nume
 
 export const listUdp = transport('udp', 'udp', () => '');
 export const listUdplite = transport('udp', 'udp', () => '');
-export const listDccp = transport('dccp', undefined, ({ name, invert, values }) => {
+export const listDccp = transport('dccp', undefined, (option, { numeric }) => {
+  const { name, invert, values } = option;
   const not = invert ? '!' : '';
-  return name === 'dccp-option' ? ` option=${not}${values[0]}` : ` ${not}${(values[0] ?? '').toUpperCase()}`;
+  return name === 'dccp-option' ? ` option=${not}${values[0]}` : dccpTypes(option, numeric);
 });
 
 const CHUNKS: Readonly<Record<string, number>> = {
@@ -92,7 +94,7 @@ export const listSctp = transport('sctp', 'sctp', ({ invert, values }, { numeric
     const shown = numeric && number !== undefined ? `0x${number.toString(16).toUpperCase().padStart(4, '0')}` : type;
     return flags === undefined ? shown : `${shown}:${flags}`;
   });
-  return ` ${invert ? '!' : ''}${how} ${chunks.join(',')}`;
+  return ` ${invert ? '! ' : ''}${how} ${chunks.join(',')}`;
 });
 
 const MULTIPORT_PROTOCOLS: Readonly<Record<number, ServiceProtocol | undefined>> = {

@@ -41,11 +41,15 @@ function markOperation(text: string): string {
 
 export const listConnmark: Listing = (saved) => {
   const set = textOf(saved, 'set-xmark');
-  if (set !== undefined) return ` CONNMARK ${markOperation(set)}`;
+  const shift = saved.find(({ name }) => name.endsWith('-shift-mark'));
+  const shifted = shift === undefined ? '' : ` ${shift.name} ${shift.values[0]}`;
+  if (set !== undefined) return ` CONNMARK ${markOperation(set)}${shifted}`;
   const verb = find(saved, 'save-mark') === undefined ? 'restore' : 'save';
   const [nf, ct] = [textOf(saved, 'nfmask'), textOf(saved, 'ctmask')];
-  if (nf === ct) return ` CONNMARK ${verb}${nf === undefined || nf === '0xffffffff' ? '' : ` mask ${nf}`}`;
-  return ` CONNMARK ${verb} nfmask ${nf} ctmask ~${ct}`;
+  if (nf === ct) return ` CONNMARK ${verb}${nf === undefined || nf === '0xffffffff' ? '' : ` mask ${nf}`}${shifted}`;
+  return verb === 'save'
+    ? ` CONNMARK save nfmask ${nf} ctmask ~${ct}${shifted}`
+    : ` CONNMARK restore ctmask ${ct} nfmask ~${nf}${shifted}`;
 };
 
 const NAT_FLAGS = ['random', 'random-fully', 'persistent'];
@@ -157,4 +161,24 @@ export const listTos: Listing = (saved, { numeric }) => {
   if (bits === of) return ` TOS or ${value}`;
   if (of === 0) return ` TOS xor ${value}`;
   return ` TOS set ${text}`;
+};
+
+/** SNPT and DNPT. */
+export function nptListing(name: string): Listing {
+  return (saved) => ` ${name} src-pfx ${textOf(saved, 'src-pfx')} dst-pfx ${textOf(saved, 'dst-pfx')}`;
+}
+
+const hex = (text: string | undefined): string => `0x${Number(text ?? '0').toString(16)}`;
+
+export const listHmark: Listing = (saved) => {
+  let text = ' HMARK ';
+  const modulus = textOf(saved, 'hmark-mod');
+  if (modulus !== undefined) text += `mod ${modulus} `;
+  if (textOf(saved, 'hmark-offset') !== undefined) text += `+ ${hex(textOf(saved, 'hmark-offset'))} `;
+  for (const { name, values } of saved) {
+    const short = name.replace(/^hmark-/, '');
+    if (short === 'mod' || short === 'offset') continue;
+    text += short === 'rnd' ? `rnd ${hex(values[0])} ` : `${[short, ...values].join(' ')} `;
+  }
+  return text;
 };
