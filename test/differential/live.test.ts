@@ -18,6 +18,8 @@ import { buildSide, differences, type Observation, type Side } from './twin.ts';
 
 const STEPS = SOAKING ? 1000 : 60;
 const PACKETS = 60;
+/** So many that both chains become look-ups. */
+const RULES = { ipv4: 90, ipv6: 400 } as const;
 const DEVICES = ['eth0', 'eth1'] as const;
 const COMMAND = { ipv4: 'iptables-legacy', ipv6: 'ip6tables-legacy' } as const;
 
@@ -93,8 +95,8 @@ suite('rules changed one at a time', DIFFERENTIAL, () => {
       const { kind, live } = liveKind(family);
       const next = randomNumbers(SEED);
       const chains: Record<LiveChainName, string[]> = {
-        INPUT: Array.from({ length: 90 }, (_, i) => lineOf(i, family)),
-        own: Array.from({ length: 60 }, (_, i) => lineOf(500 + i, family)),
+        INPUT: Array.from({ length: RULES[family] }, (_, i) => lineOf(i, family)),
+        own: Array.from({ length: RULES[family] / 2 }, (_, i) => lineOf(500 + i, family)),
       };
       chains.INPUT.splice(50, 0, '-p udp -j own');
       const sets = { [family]: liveText(chains) };
