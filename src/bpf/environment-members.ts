@@ -49,6 +49,17 @@ export const ENVIRONMENT_MEMBERS = [
   'hrtimer_clock_base.cpu_base',
   'hrtimer_cpu_base.clock_base',
   'hrtimer_clock_base.offset',
+  // Early drop
+  'xdp_buff.rxq',
+  'xdp_rxq_info.dev',
+  'veth_xdp_buff.skb',
+  'sk_buff.vlan_all',
+  'net_device.dev_addr',
+  'net_device.adj_list.upper',
+  'net_device.tcx_ingress',
+  'net_device.nf_hooks_ingress',
+  'net_device.ip6_ptr',
+  'inet6_dev.cnf.disable_ipv6',
 ] as const;
 export type EnvironmentMember = (typeof ENVIRONMENT_MEMBERS)[number];
 
@@ -108,6 +119,16 @@ export const REFERENCE_ENVIRONMENT = {
   'hrtimer_clock_base.cpu_base': { offset: 0, size: 8 },
   'hrtimer_cpu_base.clock_base': { offset: 64, size: 512 },
   'hrtimer_clock_base.offset': { offset: 48, size: 8 },
+  'xdp_buff.rxq': { offset: 32, size: 8 },
+  'xdp_rxq_info.dev': { offset: 0, size: 8 },
+  'veth_xdp_buff.skb': { offset: 56, size: 8 },
+  'sk_buff.vlan_all': { offset: 152, size: 4 },
+  'net_device.dev_addr': { offset: 968, size: 8 },
+  'net_device.adj_list.upper': { offset: 416, size: 16 },
+  'net_device.tcx_ingress': { offset: 272, size: 8 },
+  'net_device.nf_hooks_ingress': { offset: 992, size: 8 },
+  'net_device.ip6_ptr': { offset: 192, size: 8 },
+  'inet6_dev.cnf.disable_ipv6': { offset: 680, size: 4 },
 } as const satisfies Record<EnvironmentMember, MemberPlace>;
 
 export const REFERENCE_ENUMERATORS = {

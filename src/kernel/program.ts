@@ -98,11 +98,15 @@ export function loadProgram(spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap>
   }
 }
 
+const XDP_HAS_FRAGS = 1 << 5;
+
 function load(spec: ProgramSpec, insns: Uint8Array, functions: BpfValues<'PROG_LOAD'>): BpfProgram {
   const { type, attach } = PROGRAM_TYPE_NUMBERS[spec.type];
   const values: BpfValues<'PROG_LOAD'> = {
     ...functions,
     prog_type: type,
+    // Frames in several pieces are welcome (BPF_F_XDP_HAS_FRAGS): without it a device with a large MTU takes no program.
+    ...(spec.type === 'xdp' ? { prog_flags: XDP_HAS_FRAGS } : {}),
     insn_cnt: insns.length / 8,
     insns,
     license: cString(spec.license),

@@ -1,9 +1,11 @@
 /** Pointers made from addresses. */
 
-import { call, movStructId } from '../../bpf/assembly.ts';
+import { call, ldx, movStructId } from '../../bpf/assembly.ts';
 import type { NeededMember } from '../../bpf/facts.ts';
 import { R0, R1, R2 } from '../../bpf/instruction.ts';
 import { type HookContext, loadMember, loadSkb, loadState } from './context.ts';
+import { NOTES } from '../xdp/notes.ts';
+import { COUNTERS } from './layout.ts';
 
 /**
  * r0 = the address in r1 as a read-only `struct name` of the kernel; uses r1..r5. Loads through it are fault-tolerant: what
@@ -18,7 +20,8 @@ export const BYTES = 'in6_addr';
 
 /** r0 = the network header. It is always linear: the kernel itself reads it directly. */
 export function castNetworkHeader(ctx: HookContext, name: 'iphdr' | 'ipv6hdr' | typeof BYTES): void {
-  ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.data'));
+  if (ctx.early === undefined) ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.data'));
+  else ctx.out.emit(ldx.dw(R1, COUNTERS, NOTES.header));
   castTo(ctx, name);
 }
 

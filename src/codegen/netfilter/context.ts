@@ -48,6 +48,8 @@ export interface HookContext {
   readonly stateBytes: number;
   /** For each of the policy's states the shared table behind it and its map. */
   readonly named: readonly (NamedMap | undefined)[];
+  /** An early program (codegen/xdp): counters are noted down, and added to when the packet is dropped. Where a full list leads. */
+  readonly early?: { readonly full: Label };
   /** Things the rules turned out to use, which the prologue then prepares. */
   readonly used: Set<'transportOffset' | 'clock'>;
 }

@@ -10,6 +10,7 @@
 import { add, atomic, ldx, mov, stx } from '../../bpf/assembly.ts';
 import { R1, R2, R3, R10 } from '../../bpf/instruction.ts';
 import { type HookContext, loadMember, loadSkb } from './context.ts';
+import { noteCounter } from '../xdp/notes.ts';
 import { COUNTERS, STACK } from './layout.ts';
 
 /** Bytes of one counter. */
@@ -32,6 +33,10 @@ export function additionFor(ctx: HookContext, chain: number): Addition {
 /** Adds one packet and its bytes to a counter. Uses r1..r3. */
 export function count(ctx: HookContext, counter: number, addition: Addition): void {
   const offset = counterOffset(ctx, counter);
+  if (ctx.early !== undefined) {
+    ctx.out.emit(mov.imm(R1, offset), ...noteCounter(ctx.early.full));
+    return;
+  }
   if (offset <= MAX_OFFSET) addPacket(ctx, COUNTERS, offset, addition);
   else {
     ctx.out.emit(mov.reg(R3, COUNTERS), add.imm(R3, offset));

@@ -214,7 +214,7 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
  * In exact mode the verifier must keep the numbers in the return slots. In a loop it gives up numbers that differ from round to
  * round, even those that belong to nobody in it: so a search for a TCP option does not go with exact mode.
  */
-function planFor(ctx: HookContext, usage: Usage, shape: Shape, room: number): ChainPlan {
+export function planFor(ctx: HookContext, usage: Usage, shape: Shape, room: number): ChainPlan {
   const plan = planChains(ctx.policy, ctx.hook, shape.loop, (_rules, chain) => verifyingCost(ctx, chain))!;
   const remembers = plan.slots > 0 || usage.log;
   const goesOn =
@@ -230,7 +230,7 @@ function verifyingCost(ctx: HookContext, chain: number): number {
 }
 
 /** The stack of look-ups; undefined when the program has none, or the chains leave no room for it. */
-function frameFor(ctx: HookContext, plan: ChainPlan, room: number): LookupFrame | undefined {
+export function frameFor(ctx: HookContext, plan: ChainPlan, room: number): LookupFrame | undefined {
   const runs = runsOf(ctx.runs, plan.chains.keys());
   if (runs.length === 0) return undefined;
   const words = widest(runs.map((run) => run.table.shape.plan));

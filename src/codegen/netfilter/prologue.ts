@@ -157,10 +157,10 @@ function emitIpv6(ctx: HookContext, fields: ReadonlySet<FieldName>, targets: Pro
 
 export const IPV6_HEADER = 40;
 /** Headers that ipv6_find_hdr steps over: hop-by-hop 0, routing 43, fragment 44, authentication 51, destination 60. */
-const STEPPED_OVER = (1n << 0n) | (1n << 43n) | (1n << 44n) | (1n << 51n) | (1n << 60n);
+export const STEPPED_OVER = (1n << 0n) | (1n << 43n) | (1n << 44n) | (1n << 51n) | (1n << 60n);
 
 /** Jumps if the header number in `register` is one of those; uses r1 and r2. */
-function jumpIfExtensionHeader(ctx: HookContext, register: number, label: Label): void {
+export function jumpIfExtensionHeader(ctx: HookContext, register: number, label: Label): void {
   const { out } = ctx;
   const no = out.label('final');
   out.emit(
@@ -211,7 +211,7 @@ function storeTransportOffset(ctx: HookContext): void {
 }
 
 /** r8 = flow word of an ordinary packet from the header at `base + offset` and the protocol in r9. */
-function packNormal(ctx: HookContext, fields: ReadonlySet<FieldName>, base: number, offset: number): void {
+export function packNormal(ctx: HookContext, fields: ReadonlySet<FieldName>, base: number, offset: number): void {
   const { out } = ctx;
   loadPorts(ctx, base, offset);
   out.emit(
@@ -269,7 +269,7 @@ function emitSlow(ctx: HookContext, fields: ReadonlySet<FieldName>, targets: Pro
  * Makes r8 unknown to the verifier, without changing it: odd packets come on many paths that know different bits, and rules would
  * be looked at for each. A slot of which one byte was written alone is remembered as plain bytes.
  */
-function forget(ctx: HookContext): void {
+export function forget(ctx: HookContext): void {
   ctx.out.emit(
     stx.dw(R10, STACK.key, FLOW),
     mov.reg(R1, FLOW),
@@ -323,7 +323,7 @@ function copyTransportHeader(ctx: HookContext): void {
 }
 
 /** r8 = flow word of an odd packet, from the buffer, the summary in r8 and the length in r4. */
-function packOdd(ctx: HookContext): void {
+export function packOdd(ctx: HookContext): void {
   const { out } = ctx;
   const clamp = out.label('clamp');
   out.emit(

@@ -3,6 +3,7 @@
 import { add, and, at, endian, jeq, jne, ldx, lsh, mov, rsh } from '../../../bpf/assembly.ts';
 import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
 import { castNetworkHeader, castTo, loadStatePointer } from '../cast.ts';
+import { loadFrameDevice } from '../../xdp/frame-device.ts';
 import { type HookContext, loadMember, loadSkb, memberPlace } from '../context.ts';
 import { ADDRESSES, FLOW, STACK } from '../layout.ts';
 
@@ -24,7 +25,8 @@ export function loadPacketType(ctx: HookContext): void {
 
 /** Eight characters of a device's name as they lie in memory. A missing device is a NULL pointer and reads as zeros. */
 export function loadDeviceName(ctx: HookContext, which: 'in' | 'out', half: 'high' | 'low'): void {
-  loadStatePointer(ctx, `nf_hook_state.${which}`);
+  if (ctx.early === undefined) loadStatePointer(ctx, `nf_hook_state.${which}`);
+  else loadFrameDevice(ctx);
   castTo(ctx, 'net_device');
   const { offset } = memberPlace(ctx.facts, 'net_device.name');
   ctx.out.emit(ldx.dw(R1, R0, offset + (half === 'high' ? 0 : 8)));

@@ -28,6 +28,7 @@ import { type Addition, addPacket, COUNTER_BYTES } from '../counters.ts';
 import { COUNTERS, STACK } from '../layout.ts';
 import type { Tails } from '../tails.ts';
 import { jumpIf } from '../test.ts';
+import { noteCounter } from '../../xdp/notes.ts';
 import type { LookupContext } from './context.ts';
 import type { LookupFrame } from './frame.ts';
 import { emitKey } from './key.ts';
@@ -112,8 +113,8 @@ function emitGuards({ ctx, shape, frame }: LookupContext): readonly number[] {
 function emitVerdict(ctx: BodyContext, { tails, addition, loop }: RunHost): void {
   const { out } = ctx;
   out.emit(jeq.imm(R3, ACTIONS.hotdrop, tails.hotdrop));
-  if ((ctx.policy.effects?.length ?? 0) > 0) {
-    // A packet that is dropped may have a list of effects.
+  if ((ctx.policy.effects?.length ?? 0) > 0 || ctx.early !== undefined) {
+    // A packet that is dropped may have a list of effects; an early program has tails of its own.
     out.emit(jeq.imm(R3, ACTIONS.accept, tails.accept[addition]), ja(tails.drop[addition]));
     return;
   }
@@ -126,6 +127,10 @@ function emitVerdict(ctx: BodyContext, { tails, addition, loop }: RunHost): void
 
 /** Counts with the offset in r5. Uses r1..r3. */
 export function countRow(ctx: BodyContext, addition: Addition): void {
+  if (ctx.early !== undefined) {
+    ctx.out.emit(mov.reg(R1, R5), ...noteCounter(ctx.early.full));
+    return;
+  }
   ctx.out.emit(mov.reg(R3, COUNTERS), add.reg(R3, R5));
   addPacket(ctx, R3, 0, addition);
 }

@@ -1,0 +1,80 @@
+/** How an early program ends: up the stack with nothing counted, or dropped with everything counted that it has noted. */
+
+import { add, and, at, atomic, call, exit, ja, jge, jgt, jle, lddw, ldx, mov, mul } from '../../bpf/assembly.ts';
+import type { CodeItem, Label } from '../../bpf/code.ts';
+import { R0, R1, R2, R3, R7, R8, R10 } from '../../bpf/instruction.ts';
+import { MAP_NAMES } from '../compiled.ts';
+import type { HookContext } from '../netfilter/context.ts';
+import { COUNTER_BYTES } from '../netfilter/counters.ts';
+import { COUNTERS, HELPER, STACK } from '../netfilter/layout.ts';
+import type { Tails } from '../netfilter/tails.ts';
+import { MOST_NOTES, NOTES, noteCounter } from './notes.ts';
+import { XDP } from './stub.ts';
+
+export interface EarlyTails {
+  readonly tails: Tails;
+  /** Up the stack, from before the rules. */
+  readonly pass: Label;
+}
+
+/** `loop`: the chain loop's iterator has to be ended. `full`: the rules go there when there is no room for notes. */
+export function emitEarlyTails(ctx: HookContext, { tails, pass }: EarlyTails, full: Label, loop: boolean): void {
+  const { out } = ctx;
+  const endLoop: readonly CodeItem[] = loop
+    ? [mov.reg(R1, R10), add.imm(R1, STACK.iterator), call.kfunc('bpf_iter_num_destroy')]
+    : [];
+  const commit = out.label('commit');
+  out.emit(
+    at(tails.drop.plain),
+    at(tails.drop.atomic),
+    ...noteCounter(full),
+    at(tails.hotdrop),
+    at(commit),
+    ...endLoop,
+  );
+  emitCommit(ctx, pass);
+  out.emit(mov.imm(R0, XDP.drop), exit());
+  out.emit(
+    ...[tails.accept.plain, tails.accept.atomic, tails.reject.plain, tails.reject.atomic].map(at),
+    ...[tails.pass, tails.lost, full].map(at),
+    ...endLoop,
+    ja(pass),
+    at(tails.abort),
+    at(pass),
+    mov.imm(R0, XDP.pass),
+    exit(),
+  );
+}
+
+/**
+ * Adds the packet to every counter noted. Atomically: a task that the packet has interrupted may be counting for this CPU (see
+ * netfilter/counters.ts).
+ */
+function emitCommit(ctx: HookContext, pass: Label): void {
+  const { out } = ctx;
+  const done = out.label('counted');
+  out.emit(
+    call.helper(HELPER.cpu),
+    // Never true, as below: bounds for the verifier.
+    jge.imm(R0, ctx.facts.possibleCpus, pass),
+    mul.imm(R0, ctx.counterStride),
+    lddw.mapValue(R7, MAP_NAMES.counters),
+    add.reg(R7, R0),
+    ldx.w(R8, COUNTERS, NOTES.length),
+  );
+  for (let note = 0; note < MOST_NOTES; note++) {
+    out.emit(
+      ldx.w(R1, COUNTERS, NOTES.count),
+      jle.imm(R1, note, done),
+      ldx.w(R1, COUNTERS, NOTES.counters + 4 * note),
+      and.imm(R1, ~(COUNTER_BYTES - 1)),
+      jgt.imm(R1, ctx.counterStride - COUNTER_BYTES, done),
+      mov.reg(R3, R7),
+      add.reg(R3, R1),
+      mov.imm(R2, 1),
+      atomic.add.dw(R3, 0, R2),
+      atomic.add.dw(R3, 8, R8),
+    );
+  }
+  out.emit(at(done));
+}
