@@ -20,6 +20,14 @@ export function given<K extends OptionValue['kind']>(options: OptionMap, name: s
   return { ...(use.value as Extract<OptionValue, { readonly kind: K }>), invert: use.invert };
 }
 
+/** As `given`, for the kind that most rules have. */
+export function givenRange(options: OptionMap, name: string): Given<'range'> | undefined {
+  const use = options[name];
+  if (use === undefined) return undefined;
+  const { value, invert } = use;
+  return value.kind === 'range' ? { kind: 'range', min: value.min, max: value.max, invert } : wrongKind(value);
+}
+
 /** As `given`, for an option that is always there (mandatory, or with a default). */
 export function always<K extends OptionValue['kind']>(options: OptionMap, name: string, kind: K): Given<K> {
   const value = given(options, name, kind);

@@ -13,8 +13,21 @@ export function fragmentOffset(family: Family): 'ip.fragOffset' | 'ip6.fragOffse
 
 /** A later fragment has no transport header and does not match; a header of less than `bytes` drops the packet. */
 export function transportHeader(family: Family, bytes: number): readonly Condition[] {
-  return [require(equals(fragmentOffset(family), 0)), hotdrop(between('transport.length', 0, bytes - 1))];
+  const known = HEADERS[family].get(bytes);
+  if (known !== undefined) return known;
+  const made = Object.freeze([
+    require(equals(fragmentOffset(family), 0)),
+    hotdrop(between('transport.length', 0, bytes - 1)),
+  ]);
+  HEADERS[family].set(bytes, made);
+  return made;
 }
+
+/** Made once for all rules. */
+const HEADERS = {
+  ipv4: new Map<number, readonly Condition[]>(),
+  ipv6: new Map<number, readonly Condition[]>(),
+} as const satisfies Record<Family, unknown>;
 
 /** A range test of a port-like field; an option that was not given asks nothing. */
 export function inRange(field: FieldName, range: Given<'range'> | undefined): Expr {

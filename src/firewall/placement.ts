@@ -57,7 +57,9 @@ export function bridgedChains(table: Table, family: Family): ReadonlySet<string>
   for (const chain of table.chains) {
     for (const { target } of chain.rules) {
       if (target.kind !== 'jump' && target.kind !== 'goto') continue;
-      callers.set(target.chain, [...(callers.get(target.chain) ?? []), chain.name]);
+      const known = callers.get(target.chain);
+      if (known === undefined) callers.set(target.chain, [chain.name]);
+      else known.push(chain.name);
     }
   }
   // A Set hands out members that are added while it is walked, so this visits callers of callers too.

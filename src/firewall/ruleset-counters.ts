@@ -27,12 +27,10 @@ export function mapCounters(ruleset: Ruleset, value: (place: CounterPlace, now: 
           chain.policy === undefined
             ? ZERO_COUNTERS
             : value({ table: table.name, chain: chain.name, rule: 'policy' }, chain.counters),
-        rules: chain.rules.map(
-          (rule, at): Rule => ({
-            ...rule,
-            counters: value({ table: table.name, chain: chain.name, rule: at }, rule.counters),
-          }),
-        ),
+        rules: chain.rules.map((rule, at): Rule => {
+          const counters = value({ table: table.name, chain: chain.name, rule: at }, rule.counters);
+          return counters === rule.counters ? rule : { ...rule, counters };
+        }),
       })),
     })),
   };

@@ -24,11 +24,11 @@ export function lowerRule(rule: Rule, chainNumbers: ReadonlyMap<string, number>,
   const conditions = [...lowerIpPart(rule.ip, context.family)];
   for (const use of rule.matches) {
     const lowered = lowerMatch(use, use.span ?? rule.span, context);
-    conditions.push(...lowered.conditions);
-    diagnostics.push(...lowered.diagnostics);
+    for (const condition of lowered.conditions) conditions.push(condition);
+    for (const item of lowered.diagnostics) diagnostics.push(item);
   }
   const target = lowerTarget(rule, chainNumbers, context);
-  diagnostics.push(...target.diagnostics);
+  for (const item of target.diagnostics) diagnostics.push(item);
   return { conditions: simplifyConditions(conditions), action: Object.freeze(target.action), diagnostics, conntrack: target.conntrack === true };
 }
 
@@ -39,7 +39,7 @@ function lowerMatch(use: MatchUse, span: Span | undefined, context: LowerContext
   const extension = findMatch(use.name, context.family);
   if (extension?.lower === undefined) return failedMatch(unsupportedMatch(use, span));
   const lowered = extension.lower(use.options, context);
-  if (lowered.ok) return { conditions: lowered.value, diagnostics: [] };
+  if (lowered.ok) return { conditions: lowered.value, diagnostics: NONE };
   const params = { what: `match "${use.name}"`, table: context.table, why: lowered.why };
   return failedMatch(diagnostic('not-supported-here', span, params));
 }
@@ -56,7 +56,7 @@ function lowerTarget(
   const { target, span: ruleSpan } = rule;
   switch (target.kind) {
     case 'none':
-      return done({ kind: 'continue' });
+      return CONTINUE;
     case 'jump':
     case 'goto':
       return done({ kind: target.kind, chain: chainNumber(target.chain, chainNumbers) });
@@ -84,19 +84,26 @@ function lowerVerdict(
 ): LoweredTarget {
   switch (verdict) {
     case 'ACCEPT':
-      return done({ kind: 'accept' });
+      return ACCEPT;
     case 'DROP':
-      return done({ kind: 'drop' });
+      return DROP;
     case 'RETURN':
-      return done({ kind: 'return' });
+      return RETURN;
     case 'QUEUE':
       return done(lowerQueue(context));
   }
 }
 
 function done(action: Action): LoweredTarget {
-  return { action, diagnostics: [] };
+  return { action, diagnostics: NONE };
 }
+
+const NONE: readonly Diagnostic[] = Object.freeze([]);
+/** Actions without anything of their own are shared by all rules. */
+const CONTINUE = done(Object.freeze({ kind: 'continue' }));
+const ACCEPT = done(Object.freeze({ kind: 'accept' }));
+const DROP = done(Object.freeze({ kind: 'drop' }));
+const RETURN = done(Object.freeze({ kind: 'return' }));
 
 function failedTarget(item: Diagnostic): LoweredTarget {
   return { action: { kind: 'continue' }, diagnostics: [item] };

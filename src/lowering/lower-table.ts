@@ -67,17 +67,17 @@ export function lowerTable(table: Table, family: Family, objects?: KernelObjects
         ...(objects === undefined ? {} : { objects }),
       };
       const lowered = lowerRule(rule, chainNumbers, context);
-      diagnostics.push(...lowered.diagnostics);
+      for (const item of lowered.diagnostics) diagnostics.push(item);
       tracked ||= lowered.conntrack;
       return Object.freeze({
         conditions: dead ? NEVER : lowered.conditions,
         action: dead ? CONTINUE : lowered.action,
         counter: counters++,
-        provenance: Object.freeze({
-          chain: chain.name,
-          rule: ruleAt + 1,
-          ...(rule.span === undefined ? {} : { span: rule.span }),
-        }),
+        provenance: Object.freeze(
+          rule.span === undefined
+            ? { chain: chain.name, rule: ruleAt + 1 }
+            : { chain: chain.name, rule: ruleAt + 1, span: rule.span },
+        ),
       });
     });
     const base =

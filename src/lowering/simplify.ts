@@ -41,7 +41,7 @@ export function simplifyConditions(list: readonly Condition[]): readonly Conditi
       if (expr.kind === 'test') learn(known, expr, expr.ranges);
     } else {
       if (expr.kind === 'constant' && !expr.value) continue;
-      out.push(hotdrop(expr));
+      out.push(expr === condition.expr ? condition : hotdrop(expr));
       if (expr.kind === 'constant') return Object.freeze(out);
       if (expr.kind === 'test') learn(known, expr, complementRanges(expr.ranges, expr.mask ?? fieldMax(expr.field)));
     }

@@ -6,6 +6,7 @@
  */
 
 import type { Family } from './netfilter.ts';
+import { plainQuad } from './plain-quad.ts';
 
 /** Width of an address in bits. */
 export const ADDRESS_BITS = { ipv4: 32, ipv6: 128 } as const satisfies Record<Family, number>;
@@ -22,16 +23,8 @@ export function formatAddress(address: bigint, family: Family): string {
 
 /** Dotted quad as inet_pton(AF_INET) accepts it: exactly four decimal numbers 0..255, no leading zeros. */
 export function parseIpv4(text: string): bigint | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
-  let value = 0n;
-  for (const part of parts) {
-    if (!/^(0|[1-9]\d{0,2})$/.test(part)) return undefined;
-    const octet = Number(part);
-    if (octet > 255) return undefined;
-    value = (value << 8n) | BigInt(octet);
-  }
-  return value;
+  const value = plainQuad(text);
+  return value === undefined ? undefined : BigInt(value);
 }
 
 /**
@@ -40,6 +33,8 @@ export function parseIpv4(text: string): bigint | undefined {
  * (`complete: true`) must have all four.
  */
 export function parseIpv4Loose(text: string, options: { readonly complete?: boolean } = {}): bigint | undefined {
+  const plain = plainQuad(text);
+  if (plain !== undefined) return BigInt(plain);
   const parts = text.split('.');
   if (parts.length > 4 || (options.complete === true && parts.length !== 4)) return undefined;
   let value = 0n;
@@ -99,7 +94,7 @@ function joinGroups(groups: readonly number[]): bigint {
 /** Dotted quad. */
 export function formatIpv4(address: bigint): string {
   const value = Number(address & 0xffff_ffffn);
-  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join('.');
+  return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
 }
 
 /**
@@ -128,14 +123,24 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
 
 /** The mask of a prefix length 0..32 or 0..128. */
 export function prefixToMask(prefix: number, family: Family): bigint {
-  const bits = BigInt(ADDRESS_BITS[family]);
-  const ones = (1n << bits) - 1n;
-  return (ones << (bits - BigInt(prefix))) & ones;
+  return MASKS[family][prefix] ?? prefixMask(prefix, ADDRESS_BITS[family]);
+}
+
+const MASKS = { ipv4: prefixMasks(32), ipv6: prefixMasks(128) } as const satisfies Record<Family, readonly bigint[]>;
+
+function prefixMasks(bits: number): readonly bigint[] {
+  return Array.from({ length: bits + 1 }, (_, prefix) => prefixMask(prefix, bits));
+}
+
+function prefixMask(prefix: number, bits: number): bigint {
+  const ones = (1n << BigInt(bits)) - 1n;
+  return (ones << BigInt(bits - prefix)) & ones;
 }
 
 /** Prefix length of a mask whose ones all come first; undefined for any other mask. */
 export function maskToPrefix(mask: bigint, family: Family): number | undefined {
   const bits = ADDRESS_BITS[family];
+  if (mask === MASKS[family][bits]) return bits;
   const inverse = mask ^ ((1n << BigInt(bits)) - 1n);
   // Ones first means that the inverse is 2^n - 1.
   if ((inverse & (inverse + 1n)) !== 0n) return undefined;

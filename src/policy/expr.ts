@@ -31,7 +31,10 @@ export function fieldMax(field: FieldName): bigint {
 export function normaliseRanges(ranges: readonly Interval[]): readonly Interval[] {
   const [only] = ranges;
   // By far the most common case.
-  if (ranges.length === 1 && only!.min <= only!.max) return Object.freeze([Object.freeze({ ...only! })]);
+  if (ranges.length === 1 && only!.min <= only!.max) {
+    if (Object.isFrozen(ranges) && Object.isFrozen(only)) return ranges;
+    return Object.freeze([Object.freeze({ min: only!.min, max: only!.max })]);
+  }
   const sorted = ranges.filter((r) => r.min <= r.max).sort((a, b) => (a.min < b.min ? -1 : a.min > b.min ? 1 : 0));
   const out: Interval[] = [];
   for (const range of sorted) {
@@ -47,17 +50,29 @@ export function complementRanges(ranges: readonly Interval[], max: bigint): read
   const out: Interval[] = [];
   let next = 0n;
   for (const range of ranges) {
-    if (range.min > next) out.push({ min: next, max: range.min - 1n });
+    if (range.min > next) out.push(Object.freeze({ min: next, max: range.min - 1n }));
     next = range.max + 1n;
   }
-  if (next <= max) out.push({ min: next, max });
-  return normaliseRanges(out);
+  if (next <= max) out.push(Object.freeze({ min: next, max }));
+  return Object.freeze(out);
 }
 
-/** The values that lie in both of two normalised lists. */
+/** The values that lie in both of two normalised lists; normalised, because what separates two intervals of one list stays. */
 export function intersectRanges(a: readonly Interval[], b: readonly Interval[]): readonly Interval[] {
-  // An empty interval is dropped by the normalisation.
-  return normaliseRanges(a.flatMap((x) => b.map((y) => ({ min: larger(x.min, y.min), max: smaller(x.max, y.max) }))));
+  if (a === b) return a;
+  const out: Interval[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) {
+    const x = a[i]!;
+    const y = b[j]!;
+    const min = larger(x.min, y.min);
+    const max = smaller(x.max, y.max);
+    if (min <= max) out.push(Object.freeze({ min, max }));
+    if (x.max <= y.max) i++;
+    else j++;
+  }
+  return Object.freeze(out);
 }
 
 function larger(a: bigint, b: bigint): bigint {
@@ -114,8 +129,13 @@ function subsetAtMost(value: bigint, mask: bigint): bigint {
 
 /** `(field & mask)` lies in one of `ranges`; no mask means all ones. Constant when no or every value does. */
 export function test(field: FieldName, ranges: readonly Interval[], mask?: bigint): Expr {
-  const asked = canonical(ranges, mask, fieldMax(field));
-  return asked.kind === 'constant' ? asked : Object.freeze({ kind: 'test', field, ...asked.question });
+  const ones = fieldMax(field);
+  const bits = mask === undefined ? ones : mask & ones;
+  const inside = canonical(ranges, bits, ones);
+  if (!isQuestion(inside, bits)) return inside.length > 0 ? TRUE : FALSE;
+  return Object.freeze(
+    bits === ones ? { kind: 'test', field, ranges: inside } : { kind: 'test', field, mask: bits, ranges: inside },
+  );
 }
 
 /** Bytes of the packet as a number, masked, in one of `ranges`; see PayloadTest. */
@@ -125,21 +145,28 @@ export function payload(
   mask?: bigint,
 ): Expr {
   const { base, offset, bits } = where;
-  const asked = canonical(ranges, mask, (1n << BigInt(bits)) - 1n);
-  return asked.kind === 'constant' ? asked : Object.freeze({ kind: 'payload', base, offset, bits, ...asked.question });
+  const ones = (1n << BigInt(bits)) - 1n;
+  const kept = mask === undefined ? ones : mask & ones;
+  const inside = canonical(ranges, kept, ones);
+  if (!isQuestion(inside, kept)) return inside.length > 0 ? TRUE : FALSE;
+  return Object.freeze({
+    kind: 'payload',
+    base,
+    offset,
+    bits,
+    ...(kept === ones ? {} : { mask: kept }),
+    ranges: inside,
+  });
 }
 
-type Canonical =
-  | Extract<Expr, { readonly kind: 'constant' }>
-  | { readonly kind: 'question'; readonly question: Pick<Test, 'mask' | 'ranges'> };
+/** Ranges of what the mask `bits` leaves of numbers up to `ones`, in canonical form. */
+function canonical(ranges: readonly Interval[], bits: bigint, ones: bigint): readonly Interval[] {
+  return isTight(ranges, bits, ones) ? normaliseRanges(ranges) : tighten(normaliseRanges(ranges), bits);
+}
 
-/** Mask and ranges over numbers up to `ones`, in canonical form. */
-function canonical(ranges: readonly Interval[], mask: bigint | undefined, ones: bigint): Canonical {
-  const bits = mask === undefined ? ones : mask & ones;
-  const inside = isTight(ranges, bits, ones) ? normaliseRanges(ranges) : tighten(normaliseRanges(ranges), bits);
-  if (inside.length === 0) return FALSE;
-  if (inside.length === 1 && inside[0]!.min === 0n && inside[0]!.max === bits) return TRUE;
-  return { kind: 'question', question: { ...(bits === ones ? {} : { mask: bits }), ranges: inside } };
+/** Some values under the mask `bits` lie in the canonical ranges, and some do not. */
+function isQuestion(ranges: readonly Interval[], bits: bigint): boolean {
+  return ranges.length > 0 && (ranges.length > 1 || ranges[0]!.min !== 0n || ranges[0]!.max !== bits);
 }
 
 /** field == value */
@@ -147,13 +174,29 @@ export function equals(field: FieldName, value: bigint | number): Expr {
   return between(field, value, value);
 }
 
-/** min <= field <= max; an empty interval is false. */
+/** min <= field <= max; an empty interval is false. Thousands of rules ask for the same few small numbers: those tests are shared. */
 export function between(field: FieldName, min: bigint | number, max: bigint | number): Expr {
-  return test(field, [{ min: BigInt(min), max: BigInt(max) }]);
+  if (typeof min !== 'number' || typeof max !== 'number' || min < 0 || max >= SHARED_VALUES) {
+    return test(field, [{ min: BigInt(min), max: BigInt(max) }]);
+  }
+  const key = min * SHARED_VALUES + max;
+  const known = SHARED[field].get(key);
+  if (known !== undefined) return known;
+  const made = test(field, [{ min: BigInt(min), max: BigInt(max) }]);
+  SHARED[field].set(key, made);
+  return made;
 }
+
+/** Numbers below this. */
+const SHARED_VALUES = 256;
+const SHARED = Object.fromEntries(Object.keys(FIELDS).map((field) => [field, new Map<number, Expr>()])) as Record<
+  FieldName,
+  Map<number, Expr>
+>;
 
 /** (field & mask) == value; false when value has bits outside the mask. */
 export function masked(field: FieldName, value: bigint | number, mask: bigint | number): Expr {
+  if (mask === fieldMax(field)) return equals(field, value);
   return (BigInt(value) & ~BigInt(mask)) !== 0n
     ? FALSE
     : test(field, [{ min: BigInt(value), max: BigInt(value) }], BigInt(mask));
@@ -230,8 +273,11 @@ function join(kind: 'all' | 'any', a: Test, b: Test): Expr {
   return test(a.field, ranges, a.mask);
 }
 
+const ASKS_NOTHING: Condition = Object.freeze({ kind: 'require', expr: TRUE });
+
 /** Condition "no match unless `expr`". */
 export function require(expr: Expr): Condition {
+  if (expr === TRUE) return ASKS_NOTHING;
   return Object.freeze({ kind: 'require', expr });
 }
 
@@ -242,7 +288,9 @@ export function hotdrop(expr: Expr): Condition {
 
 /** Leaves out the conditions that can change nothing: require true, hotdrop false. */
 export function conditions(...list: readonly Condition[]): readonly Condition[] {
-  return Object.freeze(
-    list.filter((c) => c.kind === 'stateful' || c.expr.kind !== 'constant' || c.expr.value !== (c.kind === 'require')),
-  );
+  return Object.freeze(list.filter(canChangeSomething));
+}
+
+function canChangeSomething(c: Condition): boolean {
+  return c.kind === 'stateful' || c.expr.kind !== 'constant' || c.expr.value !== (c.kind === 'require');
 }

@@ -1,7 +1,7 @@
 /** The two port options of tcp, udp and udplite. */
 
 import type { OptionMap, OptionSpec, ValueType } from '../contract.ts';
-import { given, without } from '../options.ts';
+import { givenRange, without } from '../options.ts';
 import { U16_MAX } from '../values/numbers.ts';
 
 export function portOptions(value: ValueType): readonly OptionSpec[] {
@@ -14,9 +14,13 @@ export function portOptions(value: ValueType): readonly OptionSpec[] {
 
 /** A range of all ports asks nothing and is not printed; inverted it stays, because it never matches. */
 export function withoutIdlePorts(options: OptionMap): OptionMap {
-  const idle = ['sport', 'dport'].filter((name) => {
-    const range = given(options, name, 'range');
-    return range !== undefined && range.min === 0n && range.max === U16_MAX && !range.invert;
-  });
+  const idle = PORTS.filter((name) => isIdle(options, name));
   return idle.length === 0 ? options : without(options, ...idle);
+}
+
+const PORTS = ['sport', 'dport'];
+
+function isIdle(options: OptionMap, name: string): boolean {
+  const range = givenRange(options, name);
+  return range !== undefined && range.min === 0n && range.max === U16_MAX && !range.invert;
 }

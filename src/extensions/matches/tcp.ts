@@ -2,7 +2,7 @@ import { between, conditions, equals, hotdrop, invertIf, masked, not, require } 
 import type { Condition } from '../../policy/ir.ts';
 import type { LowerContext, MatchExtension, OptionMap } from '../contract.ts';
 import { TCP as XT_TCP } from '../layouts/transport.ts';
-import { given, lowered, withOption, without } from '../options.ts';
+import { given, givenRange, lowered, withOption, without } from '../options.ts';
 import { fragmentOffset, inRange, transportHeader } from '../transport.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
@@ -39,15 +39,17 @@ export const tcp: MatchExtension = {
   lower: (options, ctx) => lowered(conditions(...tcpConditions(options, ctx))),
 };
 
+const FRAGMENT_AT_8 = hotdrop(equals(fragmentOffset('ipv4'), 1));
+
 function tcpConditions(options: OptionMap, ctx: LowerContext): readonly Condition[] {
   const flags = given(options, 'tcp-flags', 'masked');
   const list: Condition[] = [];
   // A fragment that begins 8 bytes into the header would overwrite its flags. IPv6 counts bytes, where 1 cannot occur.
-  if (ctx.family === 'ipv4') list.push(hotdrop(equals(fragmentOffset(ctx.family), 1)));
+  if (ctx.family === 'ipv4') list.push(FRAGMENT_AT_8);
   list.push(
     ...transportHeader(ctx.family, TCP_HEADER),
-    require(inRange('transport.sport', given(options, 'sport', 'range'))),
-    require(inRange('transport.dport', given(options, 'dport', 'range'))),
+    require(inRange('transport.sport', givenRange(options, 'sport'))),
+    require(inRange('transport.dport', givenRange(options, 'dport'))),
   );
   if (flags !== undefined) list.push(require(invertIf(flags.invert, masked('tcp.flags', flags.value, flags.mask))));
   const option = given(options, 'tcp-option', 'integer');

@@ -1,7 +1,7 @@
 import { conditions, require } from '../../policy/expr.ts';
 import type { LowerContext, MatchExtension, OptionMap } from '../contract.ts';
 import { UDP as XT_UDP } from '../layouts/transport.ts';
-import { given, lowered } from '../options.ts';
+import { givenRange, lowered } from '../options.ts';
 import { inRange, transportHeader } from '../transport.ts';
 import { portRange } from '../values/port.ts';
 import { portOptions, withoutIdlePorts } from './ports.ts';
@@ -13,8 +13,8 @@ export function lowerUdp(options: OptionMap, ctx: LowerContext) {
   return lowered(
     conditions(
       ...transportHeader(ctx.family, UDP_HEADER),
-      require(inRange('transport.sport', given(options, 'sport', 'range'))),
-      require(inRange('transport.dport', given(options, 'dport', 'range'))),
+      require(inRange('transport.sport', givenRange(options, 'sport'))),
+      require(inRange('transport.dport', givenRange(options, 'dport'))),
     ),
   );
 }

@@ -13,6 +13,7 @@ const NUMBER = /^[ \t\n\v\f\r]*\+?(0[xX][0-9a-fA-F]+|\d+)/;
 
 /** Reads the number that `text` begins with; `length` is how much of the text it took. */
 export function scanUnsigned(text: string): { readonly value: bigint; readonly length: number } | undefined {
+  if (isPlainDecimal(text)) return { value: BigInt(Number(text)), length: text.length };
   const found = NUMBER.exec(text);
   const digits = found?.[1];
   if (found === null || digits === undefined) return undefined;
@@ -25,6 +26,18 @@ export function scanUnsigned(text: string): { readonly value: bigint; readonly l
   const value = digits.length > 20 ? leadingZerosGone(digits) : BigInt(digits);
   return { value, length: found[0].length };
 }
+
+/** Up to nine digits and no leading zero: what nearly every text is. */
+function isPlainDecimal(text: string): boolean {
+  if (text.length === 0 || text.length > 9) return false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < DIGIT_0 || code > DIGIT_0 + 9) return false;
+  }
+  return text.length === 1 || text.charCodeAt(0) !== DIGIT_0;
+}
+
+const DIGIT_0 = 0x30;
 
 function leadingZerosGone(digits: string): bigint {
   const significant = digits.replace(/^0[xX]0*/, '0x');
