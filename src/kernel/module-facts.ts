@@ -1,6 +1,6 @@
 /** What modules of matches would use: their parameters, or what they would take by themselves. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { ModuleFacts } from '../bpf/facts.ts';
 
 const RECENT = '/sys/module/xt_recent/parameters';
@@ -17,10 +17,15 @@ export function readModuleFacts(): ModuleFacts {
   });
 }
 
-/** A parameter of xt_recent; undefined while the module is not there. */
+/** A parameter of xt_recent; undefined while the module is not there, and for those who may not load programs anyway. */
 function parameter(name: string): number | undefined {
-  const path = `${RECENT}/${name}`;
-  return existsSync(path) ? Number(readFileSync(path, 'latin1')) : undefined;
+  try {
+    return Number(readFileSync(`${RECENT}/${name}`, 'latin1'));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'EACCES') return undefined;
+    throw error;
+  }
 }
 
 /** htable_create: one bucket of 8 bytes for every 16 kB, 8192 with more than a gigabyte. `meminfo`: text of /proc/meminfo. */

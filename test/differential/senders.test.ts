@@ -97,7 +97,10 @@ suite('senders', DIFFERENTIAL, () => {
   });
 });
 
-/** Two hosts on the ports of a bridge, which filters what it forwards and has addresses of its own. */
+/**
+ * Two hosts on the ports of a bridge, which filters what it forwards and has addresses of its own. Without ARP, IPv6 joins no groups,
+ * so nobody speaks unasked.
+ */
 function bridgeCounters(kind: FirewallKind, name: string, text: string, family: Family): string {
   const hosts = [`${name}-a`, `${name}-b`];
   const all = [name, ...hosts];
@@ -117,13 +120,17 @@ function bridgeCounters(kind: FirewallKind, name: string, text: string, family: 
         ]),
       );
     ipBatch(
-      ['link add br0 type bridge mcast_snooping 0', `link set br0 address ${mac(3)} multicast off`, 'link set br0 up'],
+      [
+        'link add br0 type bridge mcast_snooping 0',
+        `link set br0 address ${mac(3)} multicast off arp off`,
+        'link set br0 up',
+      ],
       { namespace: name },
     );
     hosts.forEach((host, at) => {
       ipBatch(
         [
-          `link add eth0 address ${mac(at + 1)} multicast off type veth peer name port${at} netns ${name}`,
+          `link add eth0 address ${mac(at + 1)} multicast off arp off type veth peer name port${at} netns ${name}`,
           'link set eth0 up',
           `addr add ${address(at + 1)}/${length} dev eth0`,
           ...[1, 2, 3].map((place) => `neigh add ${address(place)} lladdr ${mac(place)} dev eth0`),
