@@ -11,7 +11,15 @@ import { ASKED_MAP } from './netfilter/asked.ts';
 import { MissingMember } from './netfilter/context.ts';
 import { COUNTER_BYTES } from './netfilter/counters.ts';
 import { effectBaseMap, FIRST_EFFECT, MOST_EFFECTS } from './netfilter/effects.ts';
-import { ChainsTooDeep, compileHook, type HookProgram, type Shape, type TablePlaces } from './netfilter/hook.ts';
+import {
+  ChainsTooDeep,
+  compileHook,
+  type HookProgram,
+  MOST_FUNCTIONS,
+  type Shape,
+  type TablePlaces,
+  TooManyFunctions,
+} from './netfilter/hook.ts';
 import { MAX_SLOTS } from './netfilter/layout.ts';
 import { LOG_MAP } from './netfilter/log.ts';
 import { encodeLogRecord, LOG_RECORD_BYTES } from './netfilter/log-record.ts';
@@ -240,6 +248,8 @@ function compileOne(
       return diagnostic('kernel-lacks-member', undefined, { ...where, member: error.member, release: facts.release });
     if (error instanceof ChainsTooDeep)
       return diagnostic('chains-too-deep', undefined, { ...where, depth: error.depth, room: MAX_SLOTS });
+    if (error instanceof TooManyFunctions)
+      return diagnostic('too-many-functions', undefined, { ...where, count: error.count, room: MOST_FUNCTIONS });
     throw error;
   }
 }

@@ -161,6 +161,10 @@ export const CATALOGUE = {
     severity: 'error',
     text: 'in table %table% at %hook%, chains that are called from several places nest %depth% deep; there is room for %room%',
   },
+  'too-many-functions': {
+    severity: 'error',
+    text: 'the rules that table %table% runs at %hook% search packets in %count% different ways; a program has room for %room%',
+  },
   'kernel-lacks-member': {
     severity: 'error',
     text: 'the rules of table %table% at %hook% read %member%, which the kernel (%release%) does not have',

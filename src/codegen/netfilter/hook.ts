@@ -58,6 +58,19 @@ export class ChainsTooDeep extends Error {
   }
 }
 
+/** Scans that differ are functions, of which the verifier takes so many besides the program itself (BPF_MAX_SUBPROGS). */
+export const MOST_FUNCTIONS = 255;
+
+/** The rules search packets in more different ways than a program has room for. */
+export class TooManyFunctions extends Error {
+  readonly count: number;
+  constructor(count: number) {
+    super(`${count} functions`);
+    this.name = 'TooManyFunctions';
+    this.count = count;
+  }
+}
+
 /** Hooks that run in process context too. */
 const INTERRUPTIBLE = ['OUTPUT', 'POSTROUTING'] as const satisfies readonly Hook[];
 
@@ -69,7 +82,7 @@ function atomicChains(policy: TablePolicy, facts: KernelFacts): ReadonlySet<numb
 
 /**
  * Compiles a hook; undefined when the table has no chain there. `force`: this shape and no other. Throws MissingMember when the kernel lacks something that the
- * rules need, ChainsTooDeep.
+ * rules need, ChainsTooDeep, TooManyFunctions.
  */
 export function compileHook(
   policy: TablePolicy,
@@ -85,6 +98,7 @@ export function compileHook(
     const ctx = createContext(policy, hook, facts, places, usage);
     const code = emitProgram(ctx, usage, shape);
     if (code === undefined) continue;
+    if (ctx.functions.size > MOST_FUNCTIONS) throw new TooManyFunctions(ctx.functions.size);
     return {
       program: buildProgram(programName(policy, hook), 'netfilter', code, ctx.globals),
       reject: usage.reject,
