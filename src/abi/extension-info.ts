@@ -68,7 +68,7 @@ function decode<E extends Extension>(
   try {
     const options: OptionMap = Object.assign({}, ...layout.fields.map((field) => field.get(part.info, ctx)));
     // What options cannot say would be lost without a word.
-    if (!sameBytes(part.info, structure(layout, options, ctx), layout.userSize ?? layout.size))
+    if (!sameMeaning(part.info, structure(layout, options, ctx), layout, ctx))
       throw blobError('unsupported', what, 'some of its bytes stand for no option');
     return { extension, options };
   } catch (error) {
@@ -83,8 +83,16 @@ function structure(layout: XtLayout, options: OptionMap, ctx: XtContext): DataVi
   return info;
 }
 
-function sameBytes(a: DataView, b: DataView, length: number): boolean {
-  for (let at = 0; at < length; at++) if (a.getUint8(at) !== b.getUint8(at)) return false;
+/** Equal but for bytes that the kernel does not look at, and its own. */
+function sameMeaning(a: DataView, b: DataView, layout: XtLayout, ctx: XtContext): boolean {
+  const [one, other] = [a, b].map((info) => {
+    const copy = new DataView(info.buffer.slice(info.byteOffset, info.byteOffset + info.byteLength));
+    for (const field of layout.fields) field.clean?.(copy, ctx);
+    return copy;
+  }) as [DataView, DataView];
+  for (let at = 0; at < (layout.userSize ?? layout.size); at++) {
+    if (one.getUint8(at) !== other.getUint8(at)) return false;
+  }
   return true;
 }
 

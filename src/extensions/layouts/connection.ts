@@ -6,6 +6,7 @@ import { custom, flag, integer, keyword, masked, network, number, range, text, w
 import {
   be16,
   bit,
+  cleanAddress,
   isSet,
   LayoutError,
   read,
@@ -173,6 +174,7 @@ export const CONNLIMIT: readonly XtLayout[] = [
             },
           };
         },
+        (info, { family }) => cleanAddress(info, 0, family),
       ),
     ],
   },

@@ -5,6 +5,8 @@ import type { OptionMap } from '../contract.ts';
 import { given } from '../options.ts';
 import {
   type Bit,
+  cleanAddress,
+  cleanText,
   isSet,
   LayoutError,
   type Place,
@@ -31,6 +33,7 @@ interface Scalar {
   read(info: DataView, ctx: Parameters<XtField['get']>[1], inverted: boolean): OptionValue | undefined;
   /** For an absent option; default: zeros. */
   absent?(info: DataView): void;
+  clean?: XtField['clean'];
 }
 
 function scalar(option: string, { present, invert }: FieldOptions, field: Scalar): XtField {
@@ -50,6 +53,7 @@ function scalar(option: string, { present, invert }: FieldOptions, field: Scalar
       const value = field.read(info, ctx, inverted);
       return value === undefined ? {} : { [option]: { value, invert: inverted } };
     },
+    ...(field.clean === undefined ? {} : { clean: field.clean }),
   };
 }
 
@@ -122,6 +126,7 @@ export function address(option: string, at: number, options: FieldOptions = {}):
   return scalar(option, options, {
     write: (value, info, { family }) => writeAddress(info, at, family, expect(value, 'integer').value),
     read: (info, { family }) => ({ kind: 'integer', value: readAddress(info, at, family) }),
+    clean: (info, { family }) => cleanAddress(info, at, family),
   });
 }
 
@@ -138,6 +143,10 @@ export function addressRange(option: string, low: number, high: number, options:
       min: readAddress(info, low, family),
       max: readAddress(info, high, family),
     }),
+    clean(info, { family }) {
+      cleanAddress(info, low, family);
+      cleanAddress(info, high, family);
+    },
   });
 }
 
@@ -154,6 +163,10 @@ export function network(option: string, at: number, maskAt: number, options: Fie
       value: readAddress(info, at, family),
       mask: readAddress(info, maskAt, family),
     }),
+    clean(info, { family }) {
+      cleanAddress(info, at, family);
+      cleanAddress(info, maskAt, family);
+    },
   });
 }
 
@@ -170,6 +183,7 @@ export function text(
       const content = readText(info, at, size);
       return content === '' && options.optional === true ? undefined : { kind: 'text', text: content };
     },
+    clean: (info) => cleanText(info, at, size),
   });
 }
 
@@ -286,6 +300,7 @@ export function integer(value: bigint): OptionUse {
 export function custom(
   put: (options: OptionMap, info: DataView, ctx: Parameters<XtField['put']>[2]) => void,
   get: (info: DataView, ctx: Parameters<XtField['get']>[1]) => OptionMap,
+  clean?: XtField['clean'],
 ): XtField {
-  return { put, get };
+  return { put, get, ...(clean === undefined ? {} : { clean }) };
 }

@@ -43,6 +43,8 @@ export interface XtField {
   put(options: OptionMap, info: DataView, ctx: XtContext): void;
   /** @throws LayoutError when the bytes say nothing that an option could. */
   get(info: DataView, ctx: XtContext): OptionMap;
+  /** Zeroes bytes of the field that the kernel does not look at: what is behind the end of a text, say. */
+  clean?(info: DataView, ctx: XtContext): void;
 }
 
 /** Options or bytes that have no counterpart on the other side; the message completes "match "x": ...". */
@@ -124,6 +126,18 @@ export function writeAddress(info: DataView, at: number, family: Family, value: 
   }
   info.setBigUint64(at, value >> 64n);
   info.setBigUint64(at + 8, value & 0xffff_ffff_ffff_ffffn);
+}
+
+/** Zeroes what an IPv4 address leaves of its union. */
+export function cleanAddress(info: DataView, at: number, family: Family): void {
+  if (family === 'ipv4') new Uint8Array(info.buffer, info.byteOffset + at + 4, 12).fill(0);
+}
+
+/** Zeroes what stands behind the end of a text. */
+export function cleanText(info: DataView, at: number, size: number): void {
+  const bytes = new Uint8Array(info.buffer, info.byteOffset + at, size);
+  const end = bytes.indexOf(0);
+  if (end !== -1) bytes.fill(0, end);
 }
 
 const encoder = new TextEncoder();

@@ -21,6 +21,7 @@ import {
   type Bit,
   be16,
   bit,
+  cleanText,
   isSet,
   LayoutError,
   read,
@@ -122,6 +123,7 @@ function device(option: string, at: number, maskAt: number, present: Bit, invert
       if (!isSet(info, present)) return {};
       return { [option]: { value: { kind: 'text', text: readText(info, at, 16) }, invert: isSet(info, invert) } };
     },
+    (info) => cleanText(info, at, 16),
   );
 }
 
@@ -228,6 +230,7 @@ export const OSF: readonly XtLayout[] = [
         (info) => ({
           genre: { value: { kind: 'text', text: readText(info, 0, 32) }, invert: isSet(info, bit(u32(36), 8)) },
         }),
+        (info) => cleanText(info, 0, 32),
       ),
       number('ttl', u32(44), { present: bit(u32(36), 2) }),
       number('log', u32(40), { present: bit(u32(36), 4) }),

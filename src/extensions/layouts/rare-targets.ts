@@ -8,6 +8,7 @@ import {
   be16,
   be32,
   bit,
+  cleanText,
   isSet,
   LayoutError,
   type Place,
@@ -98,6 +99,7 @@ export const LED: readonly XtLayout[] = [
           if (!full.startsWith(LED_PREFIX)) throw new LayoutError(`the trigger "${full}" is not netfilter's`);
           return { 'led-trigger-id': plain({ kind: 'text', text: full.slice(LED_PREFIX.length) }) };
         },
+        (info) => cleanText(info, 0, 27),
       ),
       flag('led-always-blink', bit(u8(27), 1)),
       number('led-delay', u32(28), { idle: 0n }),

@@ -172,6 +172,12 @@ function putChunks(options: OptionMap, info: DataView): void {
   if (use.invert) set(info, bit(u32(288), 4));
 }
 
+/** Flags that are not counted; iptables leaves 255 as the type of those. */
+function cleanChunks(info: DataView): void {
+  for (let at = info.getUint32(FLAG_COUNT_AT, true); at < MOST_FLAGS; at++)
+    for (let byte = 0; byte < 3; byte++) info.setUint8(FLAGS_AT + 3 * at + byte, 0);
+}
+
 function getChunks(info: DataView): OptionMap {
   if (!isSet(info, bit(u32(284), 4))) return {};
   const how = Object.keys(HOW).find((key) => BigInt(HOW[key as keyof typeof HOW]) === read(info, u32(HOW_AT)));
@@ -202,7 +208,7 @@ export const SCTP: readonly XtLayout[] = [
     fields: [
       range('dport', [u16(0), u16(2)], { present: bit(u32(284), 2), invert: bit(u32(288), 2) }),
       range('sport', [u16(4), u16(6)], { present: bit(u32(284), 1), invert: bit(u32(288), 1) }),
-      custom(putChunks, getChunks),
+      custom(putChunks, getChunks, cleanChunks),
     ],
   },
 ];

@@ -5,7 +5,7 @@ import { all, any, between, conditions, equals, invertIf, masked, not, require, 
 import type { Expr } from '../../policy/ir.ts';
 import type { OptionUse } from '../../rules/model.ts';
 import { elementOption, type MatchExtension, type OptionMap, type OptionSpec, type RuleContext } from '../contract.ts';
-import { POLICY_MATCH as XT_POLICY_MATCH } from '../layouts/programs.ts';
+import { POLICY_MATCH as XT_POLICY_MATCH } from '../layouts/policy.ts';
 import { always, cannot, given, lowered, printOptions, withOption } from '../options.ts';
 import { flag } from '../values/flag.ts';
 import { hostMask } from '../values/host-mask.ts';
