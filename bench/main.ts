@@ -1,10 +1,15 @@
-/** `npm run bench [-- NAME...]`: runs the benchmarks that the words name, prints a table and JSON. */
+/**
+ * `npm run bench [-- [--write] NAME...]`: runs the benchmarks that the words name, prints a table and JSON. `--write` puts their tables
+ * into docs/performance.md.
+ */
 import { cpus, loadavg, release } from 'node:os';
 import { CLASSIFICATION_BENCHES } from './classification.ts';
 import { loadTime } from './load-time.ts';
+import { writeTables } from './markdown.ts';
 import { netfilterCost } from './netfilter-cost.ts';
 import { type Bench, type BenchRow, formatRows, keepsBar } from './result.ts';
 import { CONTROL_BENCHES } from './rivals/control.ts';
+import { LIVE_BENCHES } from './rivals/live.ts';
 import { STACK_BENCHES } from './rivals/stack.ts';
 
 const BENCHES: readonly Bench[] = [
@@ -12,15 +17,31 @@ const BENCHES: readonly Bench[] = [
   loadTime,
   ...CLASSIFICATION_BENCHES,
   ...CONTROL_BENCHES,
+  ...LIVE_BENCHES,
   ...STACK_BENCHES,
 ];
+
+interface Machine {
+  readonly kernel: string;
+  readonly node: string;
+  readonly cpu: string;
+  readonly cpus: number;
+  readonly loadBefore: readonly number[];
+  readonly loadAfter: readonly number[];
+}
+
+function remarkOf({ kernel, node, cpu, cpus, loadBefore, loadAfter }: Machine): string {
+  return `Linux ${kernel}, ${cpus} CPUs of ${cpu}, Node ${node}; load average ${loadBefore.join(' ')} before, ${loadAfter.join(' ')} after.`;
+}
 
 /** A word names a benchmark by its whole name, by its beginning or by a word of it. */
 function means(word: string, name: string): boolean {
   return name === word || name.startsWith(`${word} `) || name.split(' ').includes(word);
 }
 
-function run(words: readonly string[]): number {
+const DOCUMENT = 'docs/performance.md';
+
+function run(words: readonly string[], write: boolean): number {
   if (process.getuid?.() !== 0) {
     process.stderr.write('the benchmarks load BPF programs: run them as root\n');
     return 4;
@@ -41,7 +62,7 @@ function run(words: readonly string[]): number {
   }
   const after = loadavg();
   const round = (values: readonly number[]): readonly number[] => values.map((value) => Math.round(value * 100) / 100);
-  const machine = {
+  const machine: Machine = {
     kernel: release(),
     node: process.version,
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -51,8 +72,13 @@ function run(words: readonly string[]): number {
   };
   process.stdout.write(`${formatRows(rows)}\n`);
   process.stdout.write(`load average ${machine.loadBefore.join(' ')} before, ${machine.loadAfter.join(' ')} after\n`);
+  if (write) writeTables(DOCUMENT, rows, remarkOf(machine));
   process.stdout.write(`${JSON.stringify({ version: 1, machine, rows })}\n`);
   return failed || rows.some((row) => keepsBar(row) === false) ? 1 : 0;
 }
 
-process.exitCode = run(process.argv.slice(2));
+const given = process.argv.slice(2);
+process.exitCode = run(
+  given.filter((word) => word !== '--write'),
+  given.includes('--write'),
+);
