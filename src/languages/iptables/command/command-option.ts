@@ -108,6 +108,9 @@ function octal(text: string): string {
   return /^0[0-7]+$/.test(text) ? `0o${text.slice(1)}` : text;
 }
 
+/** They are names of a target too, `standard`. */
+const VERDICTS: readonly string[] = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN'];
+
 /** assert_valid_chain_name */
 function checkNewName(name: string, { ctx }: CommandState): void {
   const { program, family } = ctx;
@@ -117,6 +120,7 @@ function checkNewName(name: string, { ctx }: CommandState): void {
   if (name.startsWith('-') || name.startsWith('!')) {
     throw badParameter(program, `chain name not allowed to start with \`${name[0]}'`);
   }
-  if (isTargetName(name, family)) throw badParameter(program, 'chain name may not clash with target name\n');
+  if (isTargetName(name, family) || VERDICTS.includes(name))
+    throw badParameter(program, 'chain name may not clash with target name');
   if (/\s/.test(name)) throw badParameter(program, `Invalid chain name \`${name}'`);
 }

@@ -114,6 +114,8 @@ function valueMessage(about: string, option: string, value: string, why: string)
   }
   const state = /^"(.*)" is not a (connection state|address type|connection status)/.exec(why);
   if (state !== null) return `${STATES[`${about} ${option}`] ?? `Bad ${option}`} "${state[1]}"`;
+  if (about === 'REJECT') return `unknown reject type "${value}"`;
+  if (about === 'pkttype') return `Bad packet type '${value}'`;
   const zone = /^"(.*)" is not a zone/.exec(why);
   if (zone !== null) return `Cannot parse ${zone[1]} as a zone ID`;
   return `${about}: bad value for option "--${option}": ${why}`;

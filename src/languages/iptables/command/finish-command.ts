@@ -83,7 +83,7 @@ function finishUses({ draft, ctx, table, line, reading }: CommandState): {
 }
 
 /** Matches whose combinations of options only the kernel refuses. */
-const CHECKED_BY_KERNEL: readonly string[] = ['cgroup', 'ecn'];
+const CHECKED_BY_KERNEL: readonly string[] = ['cgroup', 'ecn', 'REJECT'];
 
 /** What iptables says of combinations of options that its option tables do not cover. */
 function checkMessage(name: string, message: string): string {

@@ -90,7 +90,7 @@ export function announcedRule(rule: Rule, family: Family, table: TableName): str
   const { ip } = rule;
   const format: ListFormat = { numeric: true, verbose: true, exact: false, lineNumbers: false };
   return (
-    `${targetName(rule)} ${protocolColumn(ip, false, 0)}opt ${fragmentColumn(ip, family)} ` +
+    `${targetName(rule)} ${protocolColumn(ip, true, 0)}opt ${fragmentColumn(ip, family)} ` +
     `in ${interfaceName(ip.inInterface, true)} out ${interfaceName(ip.outInterface, true)} ` +
     `${ip.source?.invert === true ? '!' : ' '}${addressText(ip.source, family, format)} ` +
     `${ip.destination?.invert === true ? '!' : ' '}-> ${addressText(ip.destination, family, format)}` +
@@ -118,9 +118,10 @@ const NUMERIC_NAMES: readonly number[] = [1, 6, 17, 33, 50, 51, 58, 132, 135, 13
 
 function protocolColumn({ protocol }: IpPart, numeric: boolean, width: number): string {
   const number = protocol?.value ?? 0;
-  const name = number === 0 ? 'all' : protocolName(number);
-  const text = numeric && width > 0 ? String(number) : (name ?? String(number));
-  const short = !numeric || width > 0 || NUMERIC_NAMES.includes(number) || number === 0 ? text : String(number);
+  const known = !numeric || NUMERIC_NAMES.includes(number);
+  const name = number === 0 ? 'all' : known ? protocolName(number) : undefined;
+  // A table with -n has numbers only; a rule that -v announces has the names that need no look-up.
+  const short = numeric && width > 0 ? String(number) : (name ?? String(number));
   return `${protocol?.invert === true ? '!' : ' '}${short.padEnd(width)} `;
 }
 

@@ -114,6 +114,15 @@ export function parseCommandLine(argv: readonly string[], ctx: ParseContext): Pa
       chainKind: () => 'user',
     },
   };
+  try {
+    return readSteps(state);
+  } catch (error) {
+    if (!(error instanceof Stop)) throw error;
+    throw new Stop(error.status, state.notices + error.text);
+  }
+}
+
+function readSteps(state: CommandState): Parsed {
   for (let step = state.scanner.next(false); step !== undefined; step = state.scanner.next(false)) {
     const result = takeStep(step, state);
     if (result === 'other-family') return { kind: 'command', command: emptyCommand(state) };

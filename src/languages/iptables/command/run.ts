@@ -73,7 +73,7 @@ export function runCommandLine(command: CommandLine, ruleset: Ruleset | undefine
     if (done.failed !== undefined) return fail(done.failed);
     if (!edit.changed) return { status: STATUS.done, stdout: done.stdout, stderr: said };
     const after = tables.closeTable(edit);
-    const refused = command.refusedByKernel ? INVALID : kernelRefusal(after, family);
+    const refused = command.refusedByKernel ? tables.INVALID_ARGUMENT : kernelRefusal(after, family);
     if (refused !== undefined) return fail(refused);
     return { status: STATUS.done, stdout: done.stdout, stderr: said, ruleset: withTable(ruleset, after, family) };
   } catch (error) {
@@ -81,8 +81,6 @@ export function runCommandLine(command: CommandLine, ruleset: Ruleset | undefine
     return { status: error.status, stdout: '', stderr: stderr + error.text };
   }
 }
-
-const INVALID: Failed = Object.freeze({ failed: 'Invalid argument', invalid: true });
 
 /** iptables' complaint about a table that the kernel does not have. */
 export function noTable(table: string, program: Program): Stop {

@@ -16,6 +16,8 @@ export interface Failed {
 }
 
 export const NO_CHAIN: Failed = Object.freeze({ failed: 'No chain/target/match by that name' });
+/** EINVAL without words of its own. */
+export const INVALID_ARGUMENT: Failed = Object.freeze({ failed: 'Invalid argument', invalid: true });
 const BAD_RULE: Failed = Object.freeze({ failed: 'Bad rule (does a matching rule exist in that chain?)' });
 
 const VERDICTS: readonly string[] = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN'];
@@ -103,10 +105,13 @@ export function deleteRule(
   onlyLook: boolean,
 ): Failed | undefined {
   const chain = chainOf(edit, name);
-  if (chain === undefined) return onlyLook ? NO_CHAIN : BAD_RULE;
+  if (chain === undefined) return BAD_RULE;
+  const { target } = rule;
+  if ((target.kind === 'jump' || target.kind === 'goto') && isBuiltIn(edit, target.chain)) return INVALID_ARGUMENT;
   const words = comparable(rule, edit);
   const at = chain.rules.findIndex((other) => similar(rule, other) && comparable(other, edit) === words);
-  if (at === -1) return BAD_RULE;
+  // With a target that is no verdict libiptc has looked for a chain of its name meanwhile.
+  if (at === -1) return target.kind === 'extension' ? NO_CHAIN : BAD_RULE;
   if (onlyLook) return undefined;
   edit.changed = true;
   chain.rules.splice(at, 1);
@@ -176,9 +181,9 @@ export function createChain(edit: TableEdit, name: string): Failed | undefined {
 export function deleteChain(edit: TableEdit, name: string): Failed | undefined {
   const chain = chainOf(edit, name);
   if (chain === undefined) return NO_CHAIN;
-  if (chain.policy !== undefined) return { failed: "Can't delete built-in chain", invalid: true };
-  if (references(edit, name) > 0) return { failed: "Can't delete chain with references left" };
-  if (chain.rules.length > 0) return { failed: 'Chain is not empty' };
+  if (chain.policy !== undefined) return INVALID_ARGUMENT;
+  if (references(edit, name) > 0) return { failed: 'Too many links' };
+  if (chain.rules.length > 0) return { failed: 'Directory not empty' };
   edit.changed = true;
   edit.draft.chains.delete(name);
   return undefined;
