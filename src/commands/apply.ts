@@ -6,6 +6,7 @@ import { type FamilyPlan, hasErrors } from '../firewall/plan.ts';
 import { planFamilies } from '../firewall/plan-families.ts';
 import { wholeNumber } from './arguments.ts';
 import { EXIT, type Invocation } from './command.ts';
+import { earlyDevices, earlyJson, earlyText } from './early.ts';
 import { parseFiles, readFiles, report, requireOnePerFamily } from './operands.ts';
 import { netnsOf } from './options.ts';
 import { placementTable } from './placement-table.ts';
@@ -24,7 +25,14 @@ export async function run(invocation: Invocation): Promise<number> {
   const { readObjects } = await import('../firewall/objects.ts');
   const { withSession } = await import('../firewall/session.ts');
   const objects = withSession(netnsOf(options), () => readObjects(rulesets));
-  const planOptions = { counters: options['counters'] === true, strict: options['strict'] === true, objects };
+  const { networkDevices } = await import('../kernel/devices.ts');
+  const early = earlyDevices(options, () => withSession(netnsOf(options), networkDevices));
+  const planOptions = {
+    counters: options['counters'] === true,
+    strict: options['strict'] === true,
+    objects,
+    ...(early === undefined ? {} : { early }),
+  };
   const { namesInForce } = await import('../firewall/names-in-force.ts');
   const named = withSession(netnsOf(options), ({ layout }) => namesInForce(layout));
   const results = planFamilies(rulesets, facts, planOptions, named);
@@ -48,7 +56,7 @@ export async function run(invocation: Invocation): Promise<number> {
 }
 
 function asText(plans: readonly FamilyPlan[]): string {
-  return placementTable(plans.flatMap((plan) => plan.placements));
+  return placementTable(plans.flatMap((plan) => plan.placements)) + earlyText(plans);
 }
 
 function asJson(plans: readonly FamilyPlan[], result: ApplyResult | undefined): string {
@@ -59,6 +67,7 @@ function asJson(plans: readonly FamilyPlan[], result: ApplyResult | undefined): 
     ...(result === undefined ? {} : { generation: result.generation, programs: result.programs }),
     chains,
     share: shareOf(chains),
+    ...(plans.some((plan) => plan.early !== undefined) ? { early: earlyJson(plans) } : {}),
   };
   return `${JSON.stringify(json, undefined, 2)}\n`;
 }

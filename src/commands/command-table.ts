@@ -52,6 +52,10 @@ export const COMMANDS = {
       counters: { ...COUNTERS, help: 'start the counters at the values in the file, not at zero' },
       'dry-run': { short: 'n', help: 'do everything except loading: read, compile, print the placement' },
       strict: STRICT,
+      xdp: {
+        value: 'DEVICE[,DEVICE...]|auto',
+        help: 'drop packets before there is a packet buffer on these devices, where that is certain to be the same (docs/early-drop.md)',
+      },
       json: JSON_OUTPUT,
       wait: WAIT,
       netns: NETNS,

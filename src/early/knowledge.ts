@@ -22,7 +22,7 @@ export interface Knowledge {
   readonly bounds: ReadonlyMap<FieldName, Interval>;
 }
 
-const TRANSPORT = ['transport.sport', 'transport.dport', 'icmp.type', 'icmp.code'] as const;
+const TRANSPORT = ['transport.length', 'transport.sport', 'transport.dport', 'icmp.type', 'icmp.code'] as const;
 /** They lie in the first 20 bytes, so a short packet has not got them. */
 const TCP = ['tcp.flags', 'tcp.headerLength'] as const;
 const NETWORK = {
@@ -96,18 +96,19 @@ function joined(yes: Expr, no: Expr, parts: readonly Certainty[]): Certainty {
 
 function certaintyOfTest(test: Test, { fields, bounds }: Knowledge): Certainty {
   const interval = bounds.get(test.field);
-  if (interval !== undefined) return boundTest(test, interval);
-  return fields.has(test.field) ? known(test) : UNKNOWN;
+  const decided = interval === undefined ? undefined : boundTest(test, interval);
+  return decided ?? (fields.has(test.field) ? known(test) : UNKNOWN);
 }
 
-function boundTest(test: Test, { min, max }: Interval): Certainty {
+/** Undefined: values within the bounds differ. */
+function boundTest(test: Test, { min, max }: Interval): Certainty | undefined {
   if (min === max) {
     const value = test.mask === undefined ? min : min & test.mask;
     return known(test.ranges.some((range) => range.min <= value && range.max >= value) ? TRUE : FALSE);
   }
-  if (test.mask !== undefined) return UNKNOWN;
+  if (test.mask !== undefined) return undefined;
   if (test.ranges.some((range) => range.min <= min && range.max >= max)) return known(TRUE);
-  return test.ranges.some((range) => range.min <= max && range.max >= min) ? UNKNOWN : known(FALSE);
+  return test.ranges.some((range) => range.min <= max && range.max >= min) ? undefined : known(FALSE);
 }
 
 export function isConstant(expr: Expr, value: boolean): boolean {

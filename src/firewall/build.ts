@@ -21,8 +21,12 @@ import { type PersistentMaps, writeState } from './store.ts';
 export interface LoadedGeneration {
   readonly state: GenerationState;
   readonly programs: readonly { readonly point: HookPoint; readonly program: BpfProgram }[];
+  /** Early programs, by family. */
+  readonly early: EarlyPrograms;
   close(): void;
 }
+
+type EarlyPrograms = readonly { readonly family: Family; readonly program: BpfProgram }[];
 
 export interface BuildInput {
   readonly layout: Layout;
@@ -38,8 +42,9 @@ export function buildGeneration({ layout, maps, plans, previous }: BuildInput): 
   const generation = (previous?.generation ?? 0) + 1;
   const families: { [F in Family]?: FamilyState } = {};
   const programs: { point: HookPoint; program: BpfProgram }[] = [];
+  const early: { family: Family; program: BpfProgram }[] = [];
   const close = (): void => {
-    for (const { program } of programs) program.close();
+    for (const { program } of [...programs, ...early]) program.close();
   };
   mkdirSync(layout.generation(generation), { mode: 0o700 });
   let named: ReadonlyMap<string, BpfMap> = new Map();
@@ -51,15 +56,18 @@ export function buildGeneration({ layout, maps, plans, previous }: BuildInput): 
       if (plan !== undefined) {
         const state = { madeBy: generation, ...plan.state, ...effectBaseFor(plan, carried) };
         families[family] = state;
-        programs.push(...loadFamily(layout, generation, new Map([...maps.byName, ...named]), plan, state.effectBase));
+        programs.push(
+          ...loadFamily(layout, generation, new Map([...maps.byName, ...named]), plan, state.effectBase, early),
+        );
       } else if (previous !== undefined && carried !== undefined) {
         families[family] = carried;
         programs.push(...carryFamily(layout, previous.generation, generation, family, carried));
+        if (carried.early !== undefined) early.push(carryEarly(layout, previous.generation, generation, family));
       }
     }
     const state: GenerationState = { version: 1, generation, families };
     writeState(layout, state);
-    return { state, programs, close };
+    return { state, programs, early, close };
   } catch (error) {
     close();
     throw error;
@@ -82,6 +90,7 @@ function loadFamily(
   lasting: ReadonlyMap<string, BpfMap>,
   plan: FamilyPlan,
   effectBase: number | undefined,
+  early: { family: Family; program: BpfProgram }[],
 ): LoadedPrograms {
   const own = new Map<string, BpfMap>();
   const loaded: LoadedPrograms = [];
@@ -99,6 +108,11 @@ function loadFamily(
       loaded.push({ point, program });
       pin(program.fd, layout.program(generation, point));
     }
+    if (plan.early?.programs !== undefined) {
+      const program = loadProgram(plan.early.programs.program, maps);
+      early.push({ family: plan.family, program });
+      pin(program.fd, layout.earlyProgram(generation, plan.family));
+    }
     return loaded;
   } catch (error) {
     for (const { program } of loaded) program.close();
@@ -106,6 +120,17 @@ function loadFamily(
   } finally {
     for (const map of own.values()) map.close();
   }
+}
+
+function carryEarly(layout: Layout, from: number, to: number, family: Family): { family: Family; program: BpfProgram } {
+  const program = openPinnedProgram(layout.earlyProgram(from, family));
+  try {
+    pin(program.fd, layout.earlyProgram(to, family));
+  } catch (error) {
+    program.close();
+    throw error;
+  }
+  return { family, program };
 }
 
 /** Pins the same maps and programs once more: same counters, same memory of limits, nothing is loaded. */

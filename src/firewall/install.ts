@@ -17,6 +17,7 @@ import { addBridges } from './bridge.ts';
 import { buildGeneration, type LoadedGeneration } from './build.ts';
 import { addConntrack } from './conntrack.ts';
 import { pinEffectPrograms } from './effect-bridge.ts';
+import { fillEarlySlots, hangEarlyLinks } from './early-links.ts';
 import { FirewallError } from './failure.ts';
 import { foreignRules } from './foreign.ts';
 import { changeKernelTables, testKernelTables } from './kernel-placed.ts';
@@ -59,7 +60,7 @@ export function applyPlans(layout: Layout, plans: readonly FamilyPlan[]): ApplyR
     cleanUpAfter(() => tidy(layout, maps, loaded.state));
     return {
       generation: loaded.state.generation,
-      warnings: foreignRules(plans),
+      warnings: [...foreignRules(plans), ...loaded.warnings],
       programs: loaded.programs.map(({ point, program }) => ({ ...point, id: program.id })),
     };
   } finally {
@@ -92,7 +93,7 @@ function install(
   maps: PersistentMaps,
   plans: readonly FamilyPlan[],
   previous: GenerationState | undefined,
-): LoadedGeneration {
+): LoadedGeneration & { readonly warnings: readonly string[] } {
   try {
     const loaded = buildGeneration({ layout, maps, plans, previous });
     try {
@@ -104,6 +105,8 @@ function install(
       );
       addConntrack(needsOf(loaded.state).conntrack);
       pinEffectPrograms(layout, maps, loaded.state);
+      fillEarlySlots(maps, loaded.state.generation, loaded.early);
+      const warnings = hangEarlyLinks(layout, maps, plans);
       const putBack = changeKernelTables(layout, plans, loaded.state, previous);
       try {
         addAsks(layout, loaded.state.generation, plans.filter(asksLate));
@@ -112,7 +115,7 @@ function install(
         putBack();
         throw error;
       }
-      return loaded;
+      return { ...loaded, warnings };
     } finally {
       loaded.close();
     }

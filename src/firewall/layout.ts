@@ -5,6 +5,7 @@
  *         bf_generation  bf_progs  bf_events  bf_pending  bf_pending_n      maps that outlive generations
  *         stubs/ipv4-filter-INPUT                                            links, one for each hook in use
  *         guards/ipv4-filter-INPUT                                           links behind bridges
+ *         early/3                                                            links on devices, by the device's index
  *         effects/more-0                                                     programs of the rules that carry effects out
  *         gen-7/state                                                        what generation 7 is (see state.ts)
  *         gen-7/ipv4-bf_counters  gen-7/ipv4-filter-INPUT                    its maps and programs
@@ -13,6 +14,7 @@
 import type { MapSpec } from '../bpf/program.ts';
 import { MAP_NAMES } from '../codegen/compiled.ts';
 import { EFFECT_MAPS } from '../codegen/netfilter/effects.ts';
+import { EARLY_PROGRAMS } from '../codegen/xdp/stub.ts';
 import {
   FAMILIES,
   type Family,
@@ -92,6 +94,7 @@ export const PERSISTENT_MAPS = [
   { name: MAP_NAMES.pending, type: 'hash', keySize: 8, valueSize: 4, maxEntries: PENDING_ENTRIES },
   { name: MAP_NAMES.pendingCount, type: 'array', keySize: 4, valueSize: 8, maxEntries: 1 },
   ...EFFECT_MAPS,
+  EARLY_PROGRAMS,
 ] as const satisfies readonly MapSpec[];
 
 export function isPersistentMap(name: string): boolean {
@@ -108,6 +111,11 @@ export interface Layout {
   guard(point: HookPoint): string;
   /** Programs of the rules that carry effects out. */
   readonly effects: string;
+  /** Links on devices. */
+  readonly early: string;
+  earlyLink(index: number): string;
+  /** The early program of a family. */
+  earlyProgram(generation: number, family: Family): string;
   generation(number: number): string;
   state(generation: number): string;
   /** How the kernel's own tables were before the generation changed them; only until it is in force. */
@@ -126,6 +134,9 @@ export function layoutOf(bpffs: string, cookie: bigint): Layout {
     stubs: `${root}/stubs`,
     guards: `${root}/guards`,
     effects: `${root}/effects`,
+    early: `${root}/early`,
+    earlyLink: (index) => `${root}/early/${index}`,
+    earlyProgram: (number, family) => `${generation(number)}/${family}-early`,
     map: (name) => `${root}/${name}`,
     stub: (point) => `${root}/stubs/${pointName(point)}`,
     guard: (point) => `${root}/guards/${pointName(point)}`,

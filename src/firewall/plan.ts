@@ -14,6 +14,7 @@ import type { TablePolicy } from '../policy/ir.ts';
 import type { NamedTable } from '../policy/named.ts';
 import type { Question } from '../policy/question.ts';
 import type { Ruleset } from '../rules/model.ts';
+import { type EarlyDevice, type EarlyPlan, planEarly } from './early-plan.ts';
 import type { HookBridge } from './effect-rules.ts';
 import { journalMap } from './live/journal.ts';
 import { missingSets } from './mentions.ts';
@@ -32,6 +33,8 @@ export interface FamilyPlan {
   readonly kernelTables: readonly KernelTable[];
   /** What the kernel has to be asked in front of the programs, for each table that asks. */
   readonly questions: readonly PlannedQuestions[];
+  /** Early drop; absent: nobody asked for it. */
+  readonly early?: EarlyPlan;
   /** The plan's state, except for the generation that will make it. */
   readonly state: Omit<FamilyState, 'madeBy'>;
 }
@@ -71,6 +74,8 @@ export interface PlanOptions {
   readonly strict?: boolean;
   /** What the machine has of what the rules name; absent where no machine was asked. */
   readonly objects?: KernelObjects | undefined;
+  /** Devices on which packets are to be dropped early, where that is certain to be the same. */
+  readonly early?: readonly EarlyDevice[];
   /** Lists and tables with names that are there already, or that an earlier plan makes (plan-families.ts). */
   readonly named?: readonly NamedTable[];
   /** Keys of those that rules of the other family's tables in the kernel use. */
@@ -84,14 +89,14 @@ export function planFamily(source: Ruleset, facts: KernelFacts, options: PlanOpt
   if (missing.length > 0) return { diagnostics: missing };
   const result = placeTables(ruleset, facts, options);
   if (!result.ok) return { diagnostics: result.diagnostics };
-  return { plan: assemble(ruleset, result.placed, facts), diagnostics: result.placed.reasons };
+  return { plan: assemble(ruleset, result.placed, facts, options), diagnostics: result.placed.reasons };
 }
 
 export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((item) => item.severity === 'error');
 }
 
-function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts): FamilyPlan {
+function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts, options: PlanOptions): FamilyPlan {
   const { policies, compiled, kernel } = placed;
   const kernelTables = ruleset.tables
     .filter((table) => kernel.includes(table.name))
@@ -99,13 +104,15 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts): F
       name: table.name,
       text: printRuleset({ family: ruleset.family, tables: [table] }, { counters: true }),
     }));
-  const complete = withJournal(compiled);
+  const early = options.early === undefined ? undefined : planEarly(policies, compiled, facts, options.early);
+  const complete = withJournal(withMaps(compiled, early));
   return Object.freeze({
     family: ruleset.family,
     ruleset,
     placements: placements(ruleset, kernel),
     compiled: complete,
     lookups: lookupTables(policies, compiled),
+    ...(early === undefined ? {} : { early }),
     kernelTables,
     questions: policies.flatMap(({ table, questions }) => (questions === undefined ? [] : [{ table, questions }])),
     state: {
@@ -121,6 +128,7 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts): F
       ...(compiled.named.length === 0 ? {} : { named: compiled.named }),
       conntrack: compiled.needs.conntrack.includes(ruleset.family),
       log: compiled.needs.log,
+      ...(early?.programs === undefined ? {} : { early: early.devices }),
     },
   });
 }
@@ -140,6 +148,10 @@ function withJournal(compiled: CompiledGeneration): CompiledGeneration {
   if (compiled.runs === undefined) return compiled;
   const counters = compiled.counters.reduce((sum, { count }) => sum + count, 0);
   return { ...compiled, maps: [...compiled.maps, journalMap(counters)] };
+}
+
+function withMaps(compiled: CompiledGeneration, early: EarlyPlan | undefined): CompiledGeneration {
+  return early?.programs === undefined ? compiled : { ...compiled, maps: [...compiled.maps, ...early.programs.maps] };
 }
 
 function bridgeOfHook({ hook, listLength, effects, reject }: CompiledHook): HookBridge {

@@ -11,6 +11,7 @@ import { openPinnedLink } from '../kernel/object.ts';
 import { keepAsks } from './asks.ts';
 import { keepBridges } from './bridge.ts';
 import { keepConntrack } from './conntrack.ts';
+import { keepEarly, removeEarlyLinks } from './early-links.ts';
 import { keepEffectPrograms } from './effect-bridge.ts';
 import { applyUndo, settleKernelTables } from './kernel-placed.ts';
 import { type HookPoint, type Layout, pointName } from './layout.ts';
@@ -46,6 +47,7 @@ export function tidy(layout: Layout, maps: PersistentMaps, state: GenerationStat
     removeLinks(layout.guards, (point) => includesPoint(guards, point));
   }
   keepConntrack(needs.conntrack);
+  keepEarly(layout, maps, state);
   clearProgSlots(maps.progs, (point, other) => other !== half || !includesPoint(needs.points, point));
   for (const generation of generationsPresent(layout)) {
     if (generation === state?.generation) forgetUndo(layout, generation);
@@ -105,6 +107,7 @@ export function removeEverything(layout: Layout): void {
   if (pointsPinned(layout.stubs).length > 0) waitForGracePeriod();
   keepBridges(layout, []);
   keepAsks(undefined);
+  removeEarlyLinks(layout, () => true);
   removeLinks(layout.stubs, () => true);
   if (pointsPinned(layout.guards).length > 0) waitForGracePeriod();
   removeLinks(layout.guards, () => true);

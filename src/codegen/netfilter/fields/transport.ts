@@ -2,12 +2,18 @@
 
 import { add, and, arsh, ldx, lsh, mov, rsh, sub, xor } from '../../../bpf/assembly.ts';
 import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
+import { NOTES } from '../../xdp/notes.ts';
 import { type HookContext, loadMember, loadSkb } from '../context.ts';
-import { STACK } from '../layout.ts';
+import { COUNTERS, STACK } from '../layout.ts';
 import { callReadBytes } from '../payload.ts';
 
 /** r1 = max(0, skb->len - offset of the transport header) */
 export function loadTransportLength(ctx: HookContext): void {
+  if (ctx.early !== undefined) {
+    // Its packets have headers without options.
+    ctx.out.emit(ldx.w(R1, COUNTERS, NOTES.length), sub.imm(R1, ctx.family === 'ipv4' ? 20 : 40));
+    return;
+  }
   ctx.used.add('transportOffset');
   ctx.out.emit(
     loadSkb(ctx, R1),
