@@ -59,7 +59,8 @@ export function buildRunTable(
   const longest = Math.max(...parts.map(({ part }) => part.longestLeaf));
   if (longest > MAX_LEAF_SLOTS) return undefined;
   const slots = parts.reduce((sum, { part }) => sum + part.slots, 0);
-  const layout = regionLayout(withRoom(rows.count), 2 * slots + LEAST_ROOM);
+  const buckets = parts.reduce((sum, { part }) => sum + (part.hash === undefined ? 0 : 1 << part.hash.bits), 0);
+  const layout = regionLayout(withRoom(rows.count), 2 * slots + LEAST_ROOM + COPIES * buckets);
   const { actions, ofEntry } = runActions(rules, run);
   const payload = payloadOf(rules, run, rows, ofEntry, counterOffset);
   const shape: RunShape = {
@@ -84,6 +85,8 @@ function goingOn(rows: Rows): number {
 
 /** Slots free at first, besides as many as are in use: changes write beside the old, and compaction beside all of it. */
 const LEAST_ROOM = 2048;
+/** Copies of a hash's buckets, one for each change that goes by before those of the first are given back. */
+const COPIES = 6;
 
 /** Room for what is added later. */
 function withRoom(used: number): number {

@@ -33,14 +33,19 @@ export function withExclusiveSession<T>(
 ): T {
   return withSession(netns, (session) => {
     mkdirSync(RUN_DIRECTORY, { recursive: true, mode: 0o700 });
-    try {
-      return withLock(`${RUN_DIRECTORY}/${session.cookie}.lock`, waitSeconds * 1000, () => fn(session));
-    } catch (error) {
-      if (!(error instanceof LockTimeoutError)) throw error;
-      throw new FirewallError(
-        'denied',
-        `another bpfilter is changing this network namespace${waitSeconds > 0 ? ` (waited ${waitSeconds} s)` : ''}; -w SECONDS waits for it`,
-      );
-    }
+    return alone(session, waitSeconds, () => fn(session));
   });
+}
+
+/** Runs `fn` alone, too, but where the calling thread is: for what needs nothing but the pins of a session that was open before. */
+export function alone<T>({ cookie }: Pick<Session, 'cookie'>, waitSeconds: number, fn: () => T): T {
+  try {
+    return withLock(`${RUN_DIRECTORY}/${cookie}.lock`, waitSeconds * 1000, fn);
+  } catch (error) {
+    if (!(error instanceof LockTimeoutError)) throw error;
+    throw new FirewallError(
+      'denied',
+      `another bpfilter is changing this network namespace${waitSeconds > 0 ? ` (waited ${waitSeconds} s)` : ''}; -w SECONDS waits for it`,
+    );
+  }
 }

@@ -1,6 +1,6 @@
 /** Network namespaces: entering one for the length of a function, and telling them apart. */
 
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { isErrno, SyscallError, withHint } from './errno.ts';
 import { syscall } from './syscall.ts';
 
@@ -16,6 +16,12 @@ export function namespacePath(namespace: string): string {
   const named = `${NAMED}/${namespace}`;
   if (/^[1-9]\d*$/.test(namespace) && !existsSync(named)) return `/proc/${namespace}/ns/net`;
   return named;
+}
+
+/** Tells a namespace from others that are there at the same time, by its file. undefined: the calling thread's own. */
+export function namespaceIdentity(namespace: string | undefined): string {
+  const { dev, ino } = statSync(namespace === undefined ? OWN : namespacePath(namespace));
+  return `${dev} ${ino}`;
 }
 
 /**

@@ -106,13 +106,16 @@ function rebuildBucket(part: HashPart, transaction: Transaction, bucket: number,
     leadTo(part, transaction, bucket, list);
     return;
   }
-  const copy = transaction.take(buckets);
-  words.copyWithin(copy * SLOT_WORDS, part.first * SLOT_WORDS, (part.first + buckets) * SLOT_WORDS);
-  transaction.give(part.first, buckets);
-  part.first = copy;
+  // One copy for all rows that a change is about.
+  if (!transaction.isNew(part.first)) {
+    const copy = transaction.take(buckets);
+    words.copyWithin(copy * SLOT_WORDS, part.first * SLOT_WORDS, (part.first + buckets) * SLOT_WORDS);
+    transaction.give(part.first, buckets);
+    part.first = copy;
+  }
   const content = buildSlot(transaction, list, wholeRegion(rows), 0);
   giveBucket(part, transaction, bucket);
-  words.set(content, (copy + bucket) * SLOT_WORDS);
+  words.set(content, (part.first + bucket) * SLOT_WORDS);
   part.led[bucket] = 0;
 }
 

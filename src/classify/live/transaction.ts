@@ -15,6 +15,8 @@ export interface Transaction extends TreeMemory {
   readonly rowsFreed: number[];
   /** A store that makes the whole change, instead of another table. */
   commit?: { readonly offset: number; readonly value: number; readonly place: number };
+  /** Whether the slot was taken in this change: nobody has seen it. */
+  isNew(slot: number): boolean;
   /** Bytes of the region outside of the heap were written. */
   wrote(offset: number, bytes: number): void;
   writes(): readonly Write[];
@@ -55,6 +57,7 @@ export function beginTransaction(base: TransactionBase, number: number, alone: b
       if (takenIn[first] === number) heap.give(first, count);
       else if (count > 0) freed.push(first, count);
     },
+    isNew: (slot) => takenIn[slot] === number,
     wrote(offset, bytes) {
       ranges.push([offset, bytes]);
     },

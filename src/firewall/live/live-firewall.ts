@@ -4,6 +4,7 @@
  */
 
 import { type Diagnostic, formatDiagnostic } from '../../diagnostics/diagnostic.ts';
+import { namespaceIdentity } from '../../kernel/namespace.ts';
 import { checkTable } from '../../languages/iptables/check-table.ts';
 import { createReport } from '../../languages/iptables/report.ts';
 import type { Family } from '../../packet/netfilter.ts';
@@ -16,7 +17,7 @@ import { readObjects } from '../objects.ts';
 import { planFamilies } from '../plan-families.ts';
 import { readRuleset } from '../read.ts';
 import { requiredKernelFacts } from '../requirements.ts';
-import { withExclusiveSession } from '../session.ts';
+import { alone, type Session, withExclusiveSession } from '../session.ts';
 import type { RuleEdit } from './in-place.ts';
 import { type WarmFamily, warmFamily } from './warm.ts';
 
@@ -51,6 +52,7 @@ export interface LiveFirewall {
 /** Opens the firewall of one family. The first change takes a new generation unless this process has put the rules into force. */
 export function openLiveFirewall({ family, netns, waitSeconds }: LiveOptions): LiveFirewall {
   let warm: WarmFamily | undefined;
+  let known: { readonly session: Session; readonly identity: string } | undefined;
 
   const install = (layout: Layout, ruleset: Ruleset, counters: boolean): LiveOutcome => {
     const facts = requiredKernelFacts();
@@ -65,22 +67,37 @@ export function openLiveFirewall({ family, netns, waitSeconds }: LiveOptions): L
     return { how: 'generation', warnings: [...(planned?.diagnostics ?? []).map(formatDiagnostic), ...warnings] };
   };
 
-  const alone = <T>(action: (layout: Layout) => T): T =>
-    withExclusiveSession(netns, waitSeconds, ({ layout }) => action(layout));
+  const inSession = <T>(action: (layout: Layout) => T): T =>
+    withExclusiveSession(netns, waitSeconds, (session) => {
+      known = { session, identity: namespaceIdentity(netns) };
+      return action(session.layout);
+    });
+
+  /** In memory; undefined: that cannot be, and nothing has changed. */
+  const inMemory = (layout: Layout, edits: readonly RuleEdit[]): LiveOutcome | undefined => {
+    if (warm?.isCurrent(layout) !== true) return undefined;
+    checkPlaces(warm, edits);
+    return warm.change(edits) ? { how: 'memory', warnings: [] } : undefined;
+  };
 
   return {
-    apply: (ruleset, { counters }) => alone((layout) => install(layout, ruleset, counters)),
+    apply: (ruleset, { counters }) => inSession((layout) => install(layout, ruleset, counters)),
     change(edits) {
       if (edits.length === 0) return { how: 'memory', warnings: [] };
-      return alone((layout) => {
-        if (warm?.isCurrent(layout) === true) {
-          checkPlaces(warm, edits);
-          if (warm.change(edits)) return { how: 'memory', warnings: [] };
-        }
-        const read = readRuleset(layout, family);
-        if (read === undefined) throw new FirewallError('failed', 'nothing is in force here');
-        return install(layout, changedRuleset(read.ruleset, edits), true);
-      });
+      // Entering a namespace takes longer than a change: what was open before is not opened again.
+      const { session, identity } = known ?? {};
+      const quick =
+        session === undefined || warm === undefined || identity !== namespaceIdentity(netns)
+          ? undefined
+          : alone(session, waitSeconds, () => inMemory(session.layout, edits));
+      return (
+        quick ??
+        inSession((layout) => {
+          const read = readRuleset(layout, family);
+          if (read === undefined) throw new FirewallError('failed', 'nothing is in force here');
+          return install(layout, changedRuleset(read.ruleset, edits), true);
+        })
+      );
     },
     idle: async () => warm?.idle(),
     close() {
