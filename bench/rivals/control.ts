@@ -23,15 +23,15 @@ function source(i: number): string {
   return dotted((Math.imul(i + 1, 0x9e3779b1) >>> 3) + 0x0a000000);
 }
 
-function rule(i: number): string {
+export function rule(i: number): string {
   return `-s ${source(i)}/32 -p tcp -m tcp --dport ${1 + (i % 65_000)} -j DROP`;
 }
 
-function indexes(count: number): readonly number[] {
+export function indexes(count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => i);
 }
 
-function iptablesText(count: number): string {
+export function iptablesText(count: number): string {
   const rules = indexes(count).map((i) => `-A INPUT ${rule(i)}\n`);
   return `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${rules.join('')}COMMIT\n`;
 }
@@ -82,7 +82,7 @@ function benchOf(count: number): Bench {
   };
 }
 
-function inNamespace<T>(action: (namespace: string) => T): T {
+export function inNamespace<T>(action: (namespace: string) => T): T {
   const namespace = `bfb-${process.pid}-control`;
   ipBatch([`netns add ${namespace}`]);
   try {
