@@ -8,6 +8,7 @@ import type { SourceText } from '../../../diagnostics/source.ts';
 import type { Report } from '../report.ts';
 import { createReport } from '../report.ts';
 import { badParameter, type Program, type Stop } from './stop.ts';
+import { type Failed, INVALID_ARGUMENT } from './table-edit.ts';
 
 type Params = Readonly<Record<string, string | number>>;
 
@@ -17,8 +18,8 @@ export interface Reading {
   about: string;
   /** The value as it was written. */
   value: string;
-  /** Whether the kernel, not the program, refuses something: noticed when the table is loaded. */
-  refusedByKernel: boolean;
+  /** What the kernel, not the program, will say: noticed when the table is loaded. */
+  refusedByKernel: Failed | undefined;
 }
 
 /** Faults that are looked for elsewhere, at iptables' own time. */
@@ -34,7 +35,7 @@ export function strictReport(source: SourceText, program: Program, reading: Read
     add(code, _place, params = {}) {
       if (LATER.includes(code)) return;
       if (BY_KERNEL.includes(code)) {
-        reading.refusedByKernel = true;
+        reading.refusedByKernel = INVALID_ARGUMENT;
         return;
       }
       throw faultOf(code, params, program, reading);
@@ -114,6 +115,7 @@ function valueMessage(about: string, option: string, value: string, why: string)
   }
   const state = /^"(.*)" is not a (connection state|address type|connection status)/.exec(why);
   if (state !== null) return `${STATES[`${about} ${option}`] ?? `Bad ${option}`} "${state[1]}"`;
+  if (about === 'limit') return `bad rate "${value}"'`;
   if (about === 'REJECT') return `unknown reject type "${value}"`;
   if (about === 'pkttype') return `Bad packet type '${value}'`;
   const zone = /^"(.*)" is not a zone/.exec(why);

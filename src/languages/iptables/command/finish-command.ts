@@ -9,6 +9,7 @@ import { BITS, illegalOption, RULE_COMMANDS } from './command-bits.ts';
 import { NAME_LIMIT } from './command-option.ts';
 import { type CommandLine, type CommandState, tableNameOf } from './parse-command.ts';
 import { badParameter } from './stop.ts';
+import { type Failed, INVALID_ARGUMENT } from './table-edit.ts';
 
 /** @throws Stop */
 export function finishCommand(state: CommandState): CommandLine {
@@ -76,14 +77,15 @@ function finishUses({ draft, ctx, table, line, reading }: CommandState): {
     const [problem] = line.report.found;
     if (problem === undefined) continue;
     if (!CHECKED_BY_KERNEL.includes(name)) throw badParameter(ctx.program, checkMessage(name, problem.message));
-    reading.refusedByKernel = true;
+    reading.refusedByKernel = name === 'limit' ? OUT_OF_RANGE : INVALID_ARGUMENT;
     line.report.found.length = 0;
   }
   return { matches: Object.freeze(matches), target };
 }
 
+const OUT_OF_RANGE: Failed = Object.freeze({ failed: 'Numerical result out of range' });
 /** Matches whose combinations of options only the kernel refuses. */
-const CHECKED_BY_KERNEL: readonly string[] = ['cgroup', 'ecn', 'REJECT'];
+const CHECKED_BY_KERNEL: readonly string[] = ['cgroup', 'ecn', 'limit', 'REJECT'];
 
 /** What iptables says of combinations of options that its option tables do not cover. */
 function checkMessage(name: string, message: string): string {

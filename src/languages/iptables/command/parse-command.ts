@@ -17,6 +17,7 @@ import { readCommand } from './command-option.ts';
 import { type Reading, strictReport } from './faults.ts';
 import { finishCommand } from './finish-command.ts';
 import { badParameter, type Program, STATUS, Stop, tryHelp } from './stop.ts';
+import type { Failed } from './table-edit.ts';
 
 /** A command line, understood. */
 export interface CommandLine {
@@ -35,7 +36,7 @@ export interface CommandLine {
   readonly rules: readonly Rule[];
   readonly counters: Counters;
   /** The kernel would not take a rule like this. */
-  readonly refusedByKernel: boolean;
+  readonly refusedByKernel: Failed | undefined;
   /** Seconds to wait for the lock; -1 without end; undefined: -w was not given. */
   readonly wait: number | undefined;
   /** What goes to standard error though nothing is wrong. */
@@ -83,7 +84,7 @@ export type Parsed = { readonly kind: 'command'; readonly command: CommandLine }
 /** Reads the words behind the program's name. @throws Stop at the first thing that is wrong. */
 export function parseCommandLine(argv: readonly string[], ctx: ParseContext): Parsed {
   const { words, text } = asWords(argv);
-  const reading: Reading = { about: '', value: '', refusedByKernel: false };
+  const reading: Reading = { about: '', value: '', refusedByKernel: undefined };
   const draft = createDraft(ZERO_COUNTERS);
   const report = strictReport({ name: ctx.program.name, text }, ctx.program, reading);
   const state: CommandState = {
@@ -159,7 +160,7 @@ function emptyCommand(state: CommandState): CommandLine {
     verbose: 0,
     rules: [],
     counters: ZERO_COUNTERS,
-    refusedByKernel: false,
+    refusedByKernel: undefined,
     wait: undefined,
     notices,
   };

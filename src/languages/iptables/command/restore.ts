@@ -268,7 +268,7 @@ function takeRule(line: string, program: Program, edit: TableEdit, reading: Read
   if (parsed.kind !== 'command') return true;
   const { command } = parsed;
   reading.stderr += command.notices;
-  if (command.refusedByKernel) reading.refused = true;
+  if (command.refusedByKernel !== undefined) reading.refused = true;
   const done = carryOut(command, edit, { ...world, program });
   reading.stdout += done.stdout;
   reading.stderr += done.stderr;

@@ -73,7 +73,7 @@ export function runCommandLine(command: CommandLine, ruleset: Ruleset | undefine
     if (done.failed !== undefined) return fail(done.failed);
     if (!edit.changed) return { status: STATUS.done, stdout: done.stdout, stderr: said };
     const after = tables.closeTable(edit);
-    const refused = command.refusedByKernel ? tables.INVALID_ARGUMENT : kernelRefusal(after, family);
+    const refused = command.refusedByKernel ?? kernelRefusal(after, family);
     if (refused !== undefined) return fail(refused);
     return { status: STATUS.done, stdout: done.stdout, stderr: said, ruleset: withTable(ruleset, after, family) };
   } catch (error) {

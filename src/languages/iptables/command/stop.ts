@@ -45,6 +45,9 @@ export function tryHelp({ name, line }: Program): string {
 
 /** Anything else that ends the program at once (OTHER_PROBLEM, VERSION_PROBLEM). */
 export function problem(program: Program, status: number, message: string): Stop {
-  const upgrade = status === STATUS.version ? 'Perhaps iptables or your kernel needs to be upgraded.\n' : '';
+  const upgrade =
+    status === STATUS.version
+      ? `Perhaps ${program.name.replace(/-.*/, '')} or your kernel needs to be upgraded.\n`
+      : '';
   return new Stop(status, `${program.name} v${program.version}: ${message}\n${upgrade}`);
 }

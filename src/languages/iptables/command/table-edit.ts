@@ -111,7 +111,7 @@ export function deleteRule(
   const words = comparable(rule, edit);
   const at = chain.rules.findIndex((other) => similar(rule, other) && comparable(other, edit) === words);
   // With a target that is no verdict libiptc has looked for a chain of its name meanwhile.
-  if (at === -1) return target.kind === 'extension' ? NO_CHAIN : BAD_RULE;
+  if (at === -1) return target.kind === 'none' || target.kind === 'verdict' ? BAD_RULE : NO_CHAIN;
   if (onlyLook) return undefined;
   edit.changed = true;
   chain.rules.splice(at, 1);
@@ -167,7 +167,8 @@ export function zeroRule(edit: TableEdit, name: string | undefined, at: number):
   const rule = chain.rules[at - 1];
   if (rule === undefined) return { failed: 'Index of counter too big' };
   edit.changed = true;
-  chain.rules[at - 1] = Object.freeze({ ...rule, counters: ZERO_COUNTERS });
+  // The table may have been closed to be listed.
+  chain.rules = chain.rules.with(at - 1, Object.freeze({ ...rule, counters: ZERO_COUNTERS }));
   return undefined;
 }
 
