@@ -8,6 +8,7 @@ import { hasErrors } from '../../src/firewall/plan.ts';
 import { planFamilies } from '../../src/firewall/plan-families.ts';
 import { readRuleset } from '../../src/firewall/read.ts';
 import { withExclusiveSession, withSession } from '../../src/firewall/session.ts';
+import { networkDevices } from '../../src/kernel/devices.ts';
 import { readKernelFacts } from '../../src/kernel/facts.ts';
 import { parseRuleset } from '../../src/languages/iptables/parse.ts';
 import { printRuleset } from '../../src/languages/iptables/print.ts';
@@ -17,30 +18,41 @@ import type { FirewallKind } from './firewalls.ts';
 const WAIT_SECONDS = 10;
 
 /** bpfilter's programs and, for nat and mangle, the kernel's tables as bpfilter places them. */
-export const bpfilterFirewall: FirewallKind = {
-  label: 'bpfilter',
-  open: (namespace) => ({
-    apply(sets) {
-      const facts = readKernelFacts();
-      const rulesets = (Object.entries(sets) as [Family, string][]).map(([family, text]) => {
-        const { ruleset, diagnostics } = parseRuleset({ name: `rules.${family}`, text }, family);
-        if (ruleset === undefined) throw new Error(diagnostics.map(formatDiagnostic).join('\n'));
-        return ruleset;
-      });
-      const objects = withSession(namespace, () => readObjects(rulesets));
-      const named = withSession(namespace, ({ layout }) => namesInForce(layout));
-      const plans = planFamilies(rulesets, facts, { counters: false, objects }, named).map((planned) => {
-        if (planned.plan === undefined || hasErrors(planned.diagnostics)) {
-          throw new Error(planned.diagnostics.map(formatDiagnostic).join('\n'));
-        }
-        return planned.plan;
-      });
-      withExclusiveSession(namespace, WAIT_SECONDS, ({ layout }) => applyPlans(layout, plans));
-    },
-    save(family) {
-      const read = withSession(namespace, ({ layout }) => readRuleset(layout, family));
-      return read === undefined ? '' : printRuleset(read.ruleset, { counters: true });
-    },
-    close: () => withExclusiveSession(namespace, WAIT_SECONDS, ({ layout }) => flush(layout)),
-  }),
-};
+export const bpfilterFirewall = firewall('bpfilter', false);
+
+/** The same with early drop on every device that can. */
+export const bpfilterEarly = firewall('bpfilter --xdp auto', true);
+
+function firewall(label: string, early: boolean): FirewallKind {
+  return {
+    label,
+    open: (namespace) => ({
+      apply(sets) {
+        const facts = readKernelFacts();
+        const rulesets = (Object.entries(sets) as [Family, string][]).map(([family, text]) => {
+          const { ruleset, diagnostics } = parseRuleset({ name: `rules.${family}`, text }, family);
+          if (ruleset === undefined) throw new Error(diagnostics.map(formatDiagnostic).join('\n'));
+          return ruleset;
+        });
+        const objects = withSession(namespace, () => readObjects(rulesets));
+        const named = withSession(namespace, ({ layout }) => namesInForce(layout));
+        const devices = withSession(namespace, networkDevices).filter(({ driver }) => early && driver === 'veth');
+        const options = { counters: false, objects, ...(early ? { early: devices } : {}) };
+        const plans = planFamilies(rulesets, facts, options, named).map((planned) => {
+          if (planned.plan === undefined || hasErrors(planned.diagnostics)) {
+            throw new Error(planned.diagnostics.map(formatDiagnostic).join('\n'));
+          }
+          return planned.plan;
+        });
+        const { warnings } = withExclusiveSession(namespace, WAIT_SECONDS, ({ layout }) => applyPlans(layout, plans));
+        const failed = warnings.find((warning) => warning.startsWith('no early drop'));
+        if (failed !== undefined) throw new Error(failed);
+      },
+      save(family) {
+        const read = withSession(namespace, ({ layout }) => readRuleset(layout, family));
+        return read === undefined ? '' : printRuleset(read.ruleset, { counters: true });
+      },
+      close: () => withExclusiveSession(namespace, WAIT_SECONDS, ({ layout }) => flush(layout)),
+    }),
+  };
+}
