@@ -115,7 +115,7 @@ export function createSequence(count: number, capacity: number): Sequence {
         const low = left === NOBODY ? 0 : order[left]!;
         const high = right === NOBODY ? END : order[right]!;
         const apart = Math.floor((high - low) / (rules.length + 1));
-        if (apart >= 4 * wanted) return { rules, orders: rules.map((_, i) => low + apart * (i + 1)) };
+        if (apart >= wanted) return { rules, orders: rules.map((_, i) => low + apart * (i + 1)) };
         if (left === NOBODY && right === NOBODY) break;
       }
       return undefined;
