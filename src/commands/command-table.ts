@@ -126,6 +126,35 @@ export const COMMANDS = {
     details: [],
     load: () => import('./list.ts'),
   },
+  adopt: {
+    summary: "take over what the kernel's iptables filters with",
+    operands: '',
+    minOperands: 0,
+    options: {
+      ipv4: { ...IPV4, help: 'only IPv4' },
+      ipv6: { ...IPV6, help: 'only IPv6' },
+      strict: STRICT,
+      wait: WAIT,
+      netns: NETNS,
+      help: HELP,
+    },
+    details: [
+      "Reads the kernel's own tables, or if they are empty what iptables-nft keeps, puts the same rules into force with their " +
+        'counters, and then empties the tables. nat is left alone. Old or new rules are in force at every instant.',
+    ],
+    load: () => import('./adopt.ts'),
+  },
+  release: {
+    summary: 'give the rules in force back to the kernel',
+    operands: '',
+    minOperands: 0,
+    options: { wait: WAIT, netns: NETNS, help: HELP },
+    details: [
+      "Loads what runs as programs into the kernel's own tables, with its counters, and then removes bpfilter from this network " +
+        'namespace. Needs no iptables, except for tables with rules that change packets.',
+    ],
+    load: () => import('./release.ts'),
+  },
   flush: {
     summary: 'take everything out of force and remove it',
     operands: '',

@@ -11,6 +11,7 @@
 import { acceptProgram, guardProgram, stubProgram } from '../codegen/netfilter/stub.ts';
 import { loadProgram, setProgramSlot } from '../kernel/program.ts';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
+import type { Adoption } from './adoption.ts';
 import { addAsks, asksLate } from './asks.ts';
 import { attachAndPin } from './attach.ts';
 import { addBridges } from './bridge.ts';
@@ -51,13 +52,16 @@ export interface ApplyResult {
  * Puts these families' rules into force; other families stay as they are. Call it alone, in the namespace.
  * Throws with the old rules in force.
  */
-export function applyPlans(layout: Layout, plans: readonly FamilyPlan[]): ApplyResult {
+export function applyPlans(layout: Layout, plans: readonly FamilyPlan[], adoption?: Adoption): ApplyResult {
   testKernelTables(plans);
   const previous = recover(layout, openPersistentMaps);
   const maps = startingMaps(layout, previous);
   try {
-    const loaded = install(layout, maps, plans, previous);
-    cleanUpAfter(() => tidy(layout, maps, loaded.state));
+    const loaded = install(layout, maps, plans, previous, adoption);
+    cleanUpAfter(() => {
+      tidy(layout, maps, loaded.state);
+      adoption?.afterSwitch(loaded.state);
+    });
     return {
       generation: loaded.state.generation,
       warnings: [...foreignRules(plans), ...loaded.warnings],
@@ -93,6 +97,7 @@ function install(
   maps: PersistentMaps,
   plans: readonly FamilyPlan[],
   previous: GenerationState | undefined,
+  adoption: Adoption | undefined,
 ): LoadedGeneration & { readonly warnings: readonly string[] } {
   try {
     const loaded = buildGeneration({ layout, maps, plans, previous });
@@ -107,9 +112,10 @@ function install(
       pinEffectPrograms(layout, maps, loaded.state);
       fillEarlySlots(maps, loaded.state.generation, loaded.early);
       const warnings = hangEarlyLinks(layout, maps, plans);
-      const putBack = changeKernelTables(layout, plans, loaded.state, previous);
+      const putBack = changeKernelTables(layout, plans, loaded.state, previous, adoption);
       try {
         addAsks(layout, loaded.state.generation, plans.filter(asksLate));
+        adoption?.beforeSwitch(loaded.state);
         writeGeneration(maps.generation, loaded.state.generation);
       } catch (error) {
         putBack();

@@ -13,6 +13,7 @@ import { parseRuleset } from '../languages/iptables/parse.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import { FAMILIES, type Family, type TableName } from '../packet/netfilter.ts';
 import type { Ruleset, Table } from '../rules/model.ts';
+import type { Adoption } from './adoption.ts';
 import { bridgeOf } from './effect-bridge.ts';
 import { tableWithBridges } from './effect-rules.ts';
 import { FirewallError } from './failure.ts';
@@ -44,13 +45,17 @@ export function changeKernelTables(
   plans: readonly FamilyPlan[],
   state: GenerationState,
   previous: GenerationState | undefined,
+  adoption?: Pick<Adoption, 'keeps'>,
 ): () => void {
   const changes = plans
     .map(({ family, ...plan }) => ({
       family,
       tables: plan.state.tables.flatMap(({ name, placement }) => {
         const own = plan.kernelTables.find((table) => table.name === name)?.text;
-        const text = textBeforeSwitch(layout, family, name, placement === 'kernel' ? own : undefined, state, previous);
+        // What is adopted stands there already, and goes on to count.
+        const stays = adoption?.keeps(family, name) === true;
+        const rules = placement === 'kernel' && !stays ? own : undefined;
+        const text = textBeforeSwitch(layout, family, name, rules, state, previous, stays);
         return text === undefined ? [] : [{ table: name, text }];
       }),
     }))
@@ -88,12 +93,14 @@ function textBeforeSwitch(
   rules: string | undefined,
   state: GenerationState,
   previous: GenerationState | undefined,
+  adopted: boolean,
 ): string | undefined {
   const bridge = bridgeOf(family, state.families[family], name);
   if (rules === undefined && bridge === undefined) return undefined;
   const old = bridgeOf(family, previous?.families[family], name);
   const bridges = [old, bridge].flatMap((item) => item ?? []);
-  const stays = rules ?? (kernelTablesOf(previous, family).includes(name) ? saveTable(family, name) : undefined);
+  const there = adopted || kernelTablesOf(previous, family).includes(name);
+  const stays = rules ?? (there ? saveTable(family, name) : undefined);
   return bridges.length === 0 ? rules : tableWithBridges(name, bridges, layout.effects, stays);
 }
 

@@ -86,7 +86,8 @@ function readFamily(layout: Layout, state: GenerationState, family: Family, fami
   };
 }
 
-function liveRuleset(layout: Layout, generation: number, family: Family, state: FamilyState): KernelTablesRead {
+/** The rules of one family of a generation, in force or just stopped, with live counters. */
+export function liveRuleset(layout: Layout, generation: number, family: Family, state: FamilyState): KernelTablesRead {
   const { ruleset } = parseRuleset({ name: layout.state(generation), text: state.text }, family);
   if (ruleset === undefined) {
     throw new FirewallError('failed', `the rules in force cannot be read back from ${layout.state(generation)}`);

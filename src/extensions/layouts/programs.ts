@@ -142,6 +142,11 @@ export const BPF: readonly XtLayout[] = [
           });
           return { bytecode: plain({ kind: 'bytes', bytes: bytes.flat() }) };
         },
+        (info, ctx) => {
+          // The descriptor that user space had of a pinned program: the kernel goes by the path.
+          info.setUint32(4, 0);
+          if (read(info, u16(0)) === PINNED) path.clean?.(info, ctx);
+        },
       ),
     ],
   },
