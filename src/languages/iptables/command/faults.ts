@@ -115,6 +115,7 @@ function valueMessage(about: string, option: string, value: string, why: string)
   }
   const state = /^"(.*)" is not a (connection state|address type|connection status)/.exec(why);
   if (state !== null) return `${STATES[`${about} ${option}`] ?? `Bad ${option}`} "${state[1]}"`;
+  if (option === 'log-level') return `log level "${value}" unknown\n`;
   if (about === 'limit') return `bad rate "${value}"'`;
   if (about === 'REJECT') return `unknown reject type "${value}"`;
   if (about === 'pkttype') return `Bad packet type '${value}'`;
