@@ -4,6 +4,7 @@
  */
 import { cpus, loadavg, release } from 'node:os';
 import { CLASSIFICATION_BENCHES } from './classification.ts';
+import { earlyDrop } from './early-drop.ts';
 import { loadTime } from './load-time.ts';
 import { writeTables } from './markdown.ts';
 import { netfilterCost } from './netfilter-cost.ts';
@@ -15,6 +16,7 @@ import { STACK_BENCHES } from './rivals/stack.ts';
 const BENCHES: readonly Bench[] = [
   netfilterCost,
   loadTime,
+  earlyDrop,
   ...CLASSIFICATION_BENCHES,
   ...CONTROL_BENCHES,
   ...LIVE_BENCHES,

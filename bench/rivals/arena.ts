@@ -16,6 +16,7 @@ import { ENTRY_BYTES, TRACE_ENTRIES, traceMaps } from '../trace.ts';
 import { address6, dotted } from './texts.ts';
 
 const ETHERNET = 14;
+const XDP_PASS = 2;
 const DEVICE = 'bench0';
 
 export interface Arena {
@@ -50,8 +51,8 @@ export function packetsOf(trace: Uint32Array, family: Family): readonly Uint8Arr
   });
 }
 
-/** XDP: writes the next entry of the trace over the packet and passes it on. */
-function generator(): Code {
+/** XDP: writes the next entry of the trace over the packet and answers `verdict`. */
+function generator(verdict: number): Code {
   const copy: Code[number][] = [];
   for (let offset = 0; offset < ENTRY_BYTES; offset += 8) {
     copy.push(ldx.dw(R3, R1, offset), stx.dw(R6, ETHERNET + offset, R3));
@@ -72,7 +73,7 @@ function generator(): Code {
     lddw.mapValue(R1, 'bench_trace', 0),
     add.reg(R1, R5),
     ...copy,
-    mov.imm(R0, 2),
+    mov.imm(R0, verdict),
     exit(),
     at('short'),
     mov.imm(R0, 1),
@@ -90,9 +91,10 @@ export interface Generator {
   close(): void;
 }
 
-export function createGenerator(trace: Uint32Array, family: Family): Generator {
+/** `verdict`: where the frames go, to the device's own stack unless told otherwise. */
+export function createGenerator(trace: Uint32Array, family: Family, verdict: number = XDP_PASS): Generator {
   const maps = new Map(traceMaps(packetsOf(trace, family)).map((spec) => [spec.name, createMap(spec)]));
-  const program = loadProgram(buildProgram('bench_source', 'xdp', generator()), maps);
+  const program = loadProgram(buildProgram('bench_source', 'xdp', generator(verdict)), maps);
   const index = maps.get(INDEX)!;
   return {
     family,
