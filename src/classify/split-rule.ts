@@ -59,7 +59,7 @@ export function splitRule(rule: PolicyRule): SplitRule {
     else if (condition.kind === 'require' && condition.expr.kind === 'constant') never ||= !condition.expr.value;
     else if (condition.kind === 'require') residual.push(condition);
     else if (condition.kind === 'hotdrop' && isGuard(condition.expr) && residual.length === 0) {
-      guards.push({ context: box.filter(isContext), before: box.slice(), hotdrop: condition.expr });
+      guards.push({ context: contextOf(box), before: box.slice(), hotdrop: condition.expr });
     } else {
       effects = true;
       residual.push(condition);
@@ -84,8 +84,10 @@ function addTest(box: Test[], added: Test): boolean {
   return ranges.length > 0;
 }
 
-function isContext(test: Test): boolean {
-  return CONTEXT.has(test.field) && test.mask === undefined;
+function contextOf(box: readonly Test[]): readonly Test[] {
+  const out: Test[] = [];
+  for (const test of box) if (test.mask === undefined && CONTEXT.has(test.field)) out.push(test);
+  return out;
 }
 
 function isGuard(expr: Expr): boolean {

@@ -176,7 +176,7 @@ export function equals(field: FieldName, value: bigint | number): Expr {
 
 /** min <= field <= max; an empty interval is false. Thousands of rules ask for the same few small numbers: those tests are shared. */
 export function between(field: FieldName, min: bigint | number, max: bigint | number): Expr {
-  if (typeof min !== 'number' || typeof max !== 'number' || min < 0 || max >= SHARED_VALUES) {
+  if (typeof min !== 'number' || typeof max !== 'number' || min < 0 || max < min || max >= SHARED_VALUES) {
     return test(field, [{ min: BigInt(min), max: BigInt(max) }]);
   }
   const key = min * SHARED_VALUES + max;

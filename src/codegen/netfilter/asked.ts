@@ -14,7 +14,8 @@ import { buildProgram } from '../../bpf/builder.ts';
 import type { CodeItem, Label } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R6, R7, R10 } from '../../bpf/instruction.ts';
 import type { MapSpec, ProgramSpec } from '../../bpf/program.ts';
-import type { TablePolicy } from '../../policy/ir.ts';
+import type { FieldName } from '../../policy/fields.ts';
+import type { Expr, TablePolicy } from '../../policy/ir.ts';
 import { ANSWER_WORDS, answerPlace, answersIn } from '../../policy/question.ts';
 import { MAP_NAMES } from '../compiled.ts';
 import { type HookContext, loadSkb, releaseScratch } from './context.ts';
@@ -51,11 +52,17 @@ export function answersNeeded(policy: TablePolicy, chains: Iterable<number>): re
   for (const chain of chains) {
     for (const { conditions } of policy.chains[chain]!.rules) {
       for (const condition of conditions) {
-        if (condition.kind !== 'stateful') for (const answer of answersIn(condition.expr)) found.add(answer);
+        if (condition.kind === 'stateful' || !asksKernel(condition.expr)) continue;
+        for (const answer of answersIn(condition.expr)) found.add(answer);
       }
     }
   }
   return [...found].sort((a, b) => a - b);
+}
+
+/** False for plain tests of other fields, which nearly all conditions are. */
+function asksKernel(expr: Expr): boolean {
+  return expr.kind !== 'test' || (ANSWER_WORDS as readonly FieldName[]).includes(expr.field);
 }
 
 function answerWords(answers: readonly number[]): readonly number[] {

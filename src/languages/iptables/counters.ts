@@ -18,6 +18,6 @@ export function parseCounterPair(packets: string, bytes: string): Counters | und
 }
 
 /** As iptables-save writes them. */
-export function formatCounters({ packets, bytes }: Counters): string {
-  return `[${packets}:${bytes}]`;
+export function formatCounters(counters: Counters): string {
+  return counters === ZERO_COUNTERS ? '[0:0]' : `[${counters.packets}:${counters.bytes}]`;
 }
