@@ -11,8 +11,8 @@ import { indexes, inNamespace, iptablesText, rule } from './control.ts';
 
 const SIZES = [1000, 10_000, 100_000] as const;
 const BARS: Readonly<Record<number, number>> = { 10000: 5, 100000: 20 };
-/** Of each kind. Each fifteen or so changes wait for a grace period, since this process does nothing else meanwhile. */
-const CHANGES = 100;
+/** Of each kind. Some changes wait for a grace period, since this process does nothing else meanwhile. */
+const CHANGES = 50;
 
 const PLACE = { table: 'filter', chain: 'INPUT' } as const;
 

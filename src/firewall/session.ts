@@ -24,7 +24,7 @@ export function withSession<T>(netns: string | undefined, fn: (session: Session)
 
 /**
  * The same, alone: whoever else wants to change this namespace waits or gives up. Reading needs no lock: what is in force
- * never changes, it is only replaced.
+ * is replaced, and where it changes in memory, its journal tells (live/steady.ts).
  */
 export function withExclusiveSession<T>(
   netns: string | undefined,

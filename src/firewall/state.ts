@@ -1,6 +1,6 @@
 /**
  * What is in force, as data that lies beside the programs in a pinned map: the rules as text, and how their counters are
- * found. It is written before the switch and never changed, so what `save` and `list` read is what runs.
+ * found. It is written before the switch and never changed; what has changed since stands in a journal beside it (live/journal.ts).
  *
  * The value of the map: u32 length (little endian), then that many bytes of gzip of JSON.
  */

@@ -133,6 +133,7 @@ suite('rules changed one at a time', DIFFERENTIAL, () => {
           const { how } = live().change([edit]);
           tally[how]++;
           if (step % 7 === 6) await live().idle();
+          if (step % 10 === 9) live().compact();
           const before = [left, right].map((side) => side.firewall.save(family));
           both([left, right], chains, family);
           const [ours, theirs] = [left, right].map((side, index) =>

@@ -44,6 +44,13 @@ export interface LiveFirewall {
    * @throws FirewallError for chains or rules that are not there, and where a new generation fails; nothing has changed then
    */
   change(edits: readonly RuleEdit[]): LiveOutcome;
+  /** Whether many changes have made some look-up longer than it need be. */
+  readonly compactionAdvised: boolean;
+  /**
+   * Puts look-ups that have changed in order again; no packet notices. It takes as long as building them (docs/classification.md), so call it
+   * when nothing else is to be done. Does nothing when another process has changed the rules.
+   */
+  compact(): void;
   /** Resolves when what the changes so far have replaced has been given back. */
   idle(): Promise<void>;
   close(): void;
@@ -98,6 +105,16 @@ export function openLiveFirewall({ family, netns, waitSeconds }: LiveOptions): L
           return install(layout, changedRuleset(read.ruleset, edits), true);
         })
       );
+    },
+    get compactionAdvised() {
+      return warm?.compactionAdvised === true;
+    },
+    compact() {
+      if (known === undefined || warm === undefined || known.identity !== namespaceIdentity(netns)) return;
+      const { session } = known;
+      alone(session, waitSeconds, () => {
+        if (warm?.isCurrent(session.layout) === true) warm.compact();
+      });
     },
     idle: async () => warm?.idle(),
     close() {

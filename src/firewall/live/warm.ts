@@ -1,5 +1,6 @@
 /** A family whose rules a process can change in memory: what it loaded itself and what it has changed since. */
 
+import { buildClassifier } from '../../classify/classifier.ts';
 import { COUNTER_BYTES } from '../../codegen/netfilter/counters.ts';
 import { gracePeriod, waitForGracePeriod } from '../../kernel/grace-period.ts';
 import { formatCounters } from '../../languages/iptables/counters.ts';
@@ -20,6 +21,10 @@ export interface WarmFamily {
   /** Makes the change, all of it at once; false: it takes a new generation, and nothing has changed. Call it alone. */
   change(edits: readonly RuleEdit[]): boolean;
   readonly tables: ReadonlyMap<TableName, LiveTable>;
+  /** Whether changes have made some look-up longer than it need be. */
+  readonly compactionAdvised: boolean;
+  /** Builds the trees of the look-ups that have changed anew. Call it alone. */
+  compact(): void;
   /** Resolves when what the changes so far have replaced may be used again. */
   idle(): Promise<void>;
   close(): void;
@@ -58,6 +63,8 @@ interface WarmInput {
 function createWarm({ plan: { family }, tables, memory, spare }: WarmInput): WarmFamily {
   const { journal } = memory;
   let revision = journal.revision;
+  /** Runs that have changed since their trees were built. */
+  const grown = new Set<LiveSegment>();
   /** What packets under way may still use: the latest change of each run, and counters of rules that are gone. */
   let changed = new Map<LiveSegment, number>();
   let retired: number[] = [];
@@ -136,6 +143,7 @@ function createWarm({ plan: { family }, tables, memory, spare }: WarmInput): War
       const { ids } = outcome;
       for (const [index, slot] of planned.withRows.entries()) slot.id = ids[index]!;
       changed.set(segment, outcome.number);
+      grown.add(segment);
     }
     journal.seal();
     revision = journal.revision;
@@ -150,8 +158,28 @@ function createWarm({ plan: { family }, tables, memory, spare }: WarmInput): War
     return true;
   };
 
+  /** What the rules are does not change, so the journal has nothing of it. */
+  const compactOne = (segment: LiveSegment): void => {
+    const { run, map } = segment;
+    // Old and new trees have to fit beside each other.
+    if (run.status().pending > 0) waitNow();
+    const outcome = run.adopt(buildClassifier(run.snapshot().rows, 'trees').parts);
+    if (outcome.kind === 'full') return;
+    if (outcome.mustWait) waitNow();
+    memory.region(map).apply(outcome);
+    changed.set(segment, outcome.number);
+  };
+
   return {
     tables,
+    get compactionAdvised() {
+      return [...grown].some(({ run }) => run.status().compactionAdvised);
+    },
+    compact() {
+      for (const segment of grown) compactOne(segment);
+      grown.clear();
+      releaseLater();
+    },
     isCurrent: (layout) =>
       journal.revision === revision && journalIdOf(layout, readGeneration(layout), family) === memory.journalId,
     change,
