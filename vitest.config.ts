@@ -5,7 +5,7 @@ const KERNEL_SUITES = ['src/{kernel,firewall,commands}/**/*.test.ts', 'test/diff
 
 export default defineConfig({
   test: {
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 120_000,
     projects: [
       {

@@ -58,7 +58,7 @@ describe.each(FAMILIES)('%s', (family) => {
           for (const { hook, packet } of packets) evaluate(policy, hook, packet, memory);
         }
       }),
-      { numRuns: 50 },
+      { numRuns: 25 },
     );
   });
 
