@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     testTimeout: 180_000,
     hookTimeout: 120_000,
+    setupFiles: ['test/support/seed.ts'],
     projects: [
       {
         extends: true,
