@@ -5,7 +5,7 @@ import type { ProgramSpec } from '../bpf/program.ts';
 import type { CompiledGeneration } from '../codegen/compiled.ts';
 import { MissingMember } from '../codegen/netfilter/context.ts';
 import { ChainsTooDeep } from '../codegen/netfilter/hook.ts';
-import { compileEarly, type EarlyProgram } from '../codegen/xdp/program.ts';
+import { compileEarly, type EarlyProgram, sharesChains } from '../codegen/xdp/program.ts';
 import { earlyStub } from '../codegen/xdp/stub.ts';
 import { EARLY_PACKETS, type EarlyPackets, knowledgeOf } from '../early/knowledge.ts';
 import { canDrop, reduceTable } from '../early/reduce.ts';
@@ -47,7 +47,14 @@ export function planEarly(
   if (facts.preemptRt) return none('on a PREEMPT_RT kernel two programs could count at the same time on one CPU');
   const { counterStride } = compiled;
   try {
-    const program = compileEarly({ tables, hook: EARLY_HOOK, facts, firstCounter: base.first, counterStride });
+    const program = compileEarly({
+      tables,
+      hook: EARLY_HOOK,
+      facts,
+      firstCounter: base.first,
+      counterStride,
+      interrupts: sharesChains(policy, EARLY_HOOK),
+    });
     if (program === undefined) return none('the rules of table raw make too large a program');
     return { ...none(), programs: { ...program, stub: earlyStub(facts) } };
   } catch (error) {

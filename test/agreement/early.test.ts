@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { compileEarly } from '../../src/codegen/xdp/program.ts';
+import { compileEarly, sharesChains } from '../../src/codegen/xdp/program.ts';
 import { EARLY_PACKETS, type EarlyPackets, knowledgeOf } from '../../src/early/knowledge.ts';
 import { canDrop, reduceTable } from '../../src/early/reduce.ts';
 import { readKernelFacts } from '../../src/kernel/facts.ts';
@@ -40,7 +40,14 @@ function early(policy: TablePolicy) {
   ) as Record<EarlyPackets, TablePolicy>;
   if (!EARLY_PACKETS.some((packets) => canDrop(tables[packets], HOOK))) return undefined;
   const stride = Math.ceil((policy.counters * 16) / 64) * 64;
-  const compiled = compileEarly({ tables, hook: HOOK, facts: known, firstCounter: 0, counterStride: stride });
+  const compiled = compileEarly({
+    tables,
+    hook: HOOK,
+    facts: known,
+    firstCounter: 0,
+    counterStride: stride,
+    interrupts: sharesChains(policy, HOOK),
+  });
   if (compiled === undefined) throw new Error('too large');
   const counters = createMap({
     name: 'bf_counters',

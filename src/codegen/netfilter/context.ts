@@ -48,8 +48,11 @@ export interface HookContext {
   readonly stateBytes: number;
   /** For each of the policy's states the shared table behind it and its map. */
   readonly named: readonly (NamedMap | undefined)[];
-  /** An early program (codegen/xdp): counters are noted down, and added to when the packet is dropped. Where a full list leads. */
-  readonly early?: { readonly full: Label };
+  /**
+   * An early program (codegen/xdp): counters are noted down, and added to when the packet is dropped. Where a full list leads,
+   * and whether the packet may have interrupted a task that counts on the same rules (counters.ts).
+   */
+  readonly early?: { readonly full: Label; readonly interrupts: boolean };
   /** Things the rules turned out to use, which the prologue then prepares. */
   readonly used: Set<'transportOffset' | 'clock'>;
 }

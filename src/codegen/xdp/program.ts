@@ -10,6 +10,7 @@ import type { Hook } from '../../packet/netfilter.ts';
 import type { FieldName } from '../../policy/fields.ts';
 import type { PolicyRule, TablePolicy } from '../../policy/ir.ts';
 import { emitBody } from '../netfilter/body.ts';
+import { reachableChains } from '../netfilter/chain-plan.ts';
 import type { HookContext } from '../netfilter/context.ts';
 import { COUNTER_BYTES } from '../netfilter/counters.ts';
 import { createEmitter } from '../netfilter/emitter.ts';
@@ -31,6 +32,14 @@ export interface EarlyInput {
   /** Where the table's counters lie in its generation's counter map. */
   readonly firstCounter: number;
   readonly counterStride: number;
+  /** The table's packets may interrupt tasks that count on the same rules. */
+  readonly interrupts: boolean;
+}
+
+/** Whether some chain of the whole table is met by packets that arrive and by packets that this machine sends. */
+export function sharesChains(policy: TablePolicy, hook: Hook): boolean {
+  const sent = new Set(reachableChains(policy, 'OUTPUT'));
+  return reachableChains(policy, hook).some((chain) => sent.has(chain));
 }
 
 export interface EarlyProgram {
@@ -50,7 +59,7 @@ export function compileEarly(input: EarlyInput): EarlyProgram | undefined {
 }
 
 function emitEarly(input: EarlyInput, loop: boolean): EarlyProgram | undefined {
-  const { tables, hook, facts, firstCounter, counterStride } = input;
+  const { tables, hook, facts, firstCounter, counterStride, interrupts } = input;
   const out = createEmitter();
   const functions: HookContext['functions'] = new Map();
   const globals: HookContext['globals'] = new Map();
@@ -64,7 +73,7 @@ function emitEarly(input: EarlyInput, loop: boolean): EarlyProgram | undefined {
     return {
       ...{ out, facts, hook, policy, firstCounter, counterStride, runs, functions, globals },
       family: policy.family,
-      early: { full: out.label('full') },
+      early: { full: out.label('full'), interrupts },
       ...{ stateOffsets: [], stateBytes: 0, logOffsets: new Map(), named: [], effectOffset: 0, slotsForScans: 0 },
       ...{ lengthens: false, simulatesMarks: false, atomicChains: new Set<number>(), used: new Set() },
     };

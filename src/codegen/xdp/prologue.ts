@@ -161,12 +161,18 @@ function checkIpv6(ctx: HookContext, pass: Label): void {
 
 /** The packet lies within the frame, which may be in several pieces. Uses r0..r5. */
 function checkFrameLength(ctx: HookContext, pass: Label): void {
+  const linear = ctx.out.label('linear');
+  loadFrame(ctx);
   ctx.out.emit(
+    sub.reg(R3, R2),
+    sub.imm(R3, ETHERNET_BYTES),
+    jge.reg(R3, R5, linear),
     mov.reg(R1, CTX),
     call.helper(HELPERS.frameLength),
     sub.imm(R0, ETHERNET_BYTES),
     ldx.dw(R5, R10, LENGTH),
     jgt.reg(R5, R0, pass),
+    at(linear),
   );
 }
 

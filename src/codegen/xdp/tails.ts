@@ -1,6 +1,6 @@
 /** How an early program ends: up the stack with nothing counted, or dropped with everything counted that it has noted. */
 
-import { add, and, at, atomic, call, exit, ja, jge, jgt, jle, lddw, ldx, mov, mul } from '../../bpf/assembly.ts';
+import { add, and, at, atomic, call, exit, ja, jge, jgt, jle, lddw, ldx, mov, mul, stx } from '../../bpf/assembly.ts';
 import type { CodeItem, Label } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R7, R8, R10 } from '../../bpf/instruction.ts';
 import { MAP_NAMES } from '../compiled.ts';
@@ -46,10 +46,7 @@ export function emitEarlyTails(ctx: HookContext, { tails, pass }: EarlyTails, fu
   );
 }
 
-/**
- * Adds the packet to every counter noted. Atomically: a task that the packet has interrupted may be counting for this CPU (see
- * netfilter/counters.ts).
- */
+/** Adds the packet to every counter noted. */
 function emitCommit(ctx: HookContext, pass: Label): void {
   const { out } = ctx;
   const done = out.label('counted');
@@ -71,10 +68,18 @@ function emitCommit(ctx: HookContext, pass: Label): void {
       jgt.imm(R1, ctx.counterStride - COUNTER_BYTES, done),
       mov.reg(R3, R7),
       add.reg(R3, R1),
-      mov.imm(R2, 1),
-      atomic.add.dw(R3, 0, R2),
-      atomic.add.dw(R3, 8, R8),
     );
+    addPacket(ctx);
   }
   out.emit(at(done));
+}
+
+/** One packet of r8 bytes at r3. Uses r1, r2. */
+function addPacket({ out, early }: HookContext): void {
+  if (early!.interrupts) {
+    out.emit(mov.imm(R2, 1), atomic.add.dw(R3, 0, R2), atomic.add.dw(R3, 8, R8));
+    return;
+  }
+  out.emit(ldx.dw(R1, R3, 0), add.imm(R1, 1), stx.dw(R3, 0, R1));
+  out.emit(ldx.dw(R1, R3, 8), add.reg(R1, R8), stx.dw(R3, 8, R1));
 }
