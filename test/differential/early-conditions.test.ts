@@ -116,6 +116,24 @@ const CASES: readonly Case[] = [
     frame: frame('ipv4', checksummed(changed(v4(), 6, 0x20, 0))),
     counts: true,
   },
+  {
+    name: 'options',
+    family: 'ipv4',
+    frame: frame('ipv4', ipv4({ ...V4, options: Uint8Array.of(1, 1, 1, 1) }, DATAGRAM)),
+    counts: true,
+  },
+  { name: 'later fragment', family: 'ipv4', frame: frame('ipv4', checksummed(changed(v4(), 6, 0, 2))), counts: true },
+  ...(['fragment', 'routing', 'ah', 'destination', 'hopByHop'] as const).map(
+    (kind): Case => ({
+      name: `header ${kind}`,
+      family: 'ipv6',
+      frame: frame(
+        'ipv6',
+        ipv6({ ...V6, extensions: [{ kind, ...(kind === 'ah' ? { data: new Uint8Array(12) } : {}) }] }, DATAGRAM),
+      ),
+      counts: true,
+    }),
+  ),
   { name: 'version 4', family: 'ipv6', frame: frame('ipv6', changed(v6(), 0, 0x40)), counts: false },
   { name: 'longer than the frame', family: 'ipv6', frame: frame('ipv6', changed(v6(), 4, 1, 0)), counts: false },
   { name: 'multicast source', family: 'ipv6', frame: frame('ipv6', changed(v6(), 8, 0xff)), counts: false },
