@@ -14,6 +14,7 @@ import { printRuleset } from '../languages/iptables/print.ts';
 import { type Family, TABLE_HOOKS, type TableName } from '../packet/netfilter.ts';
 import { type Counters, type Table, ZERO_COUNTERS } from '../rules/model.ts';
 import { FirewallError } from './failure.ts';
+import { withoutCounters } from './ruleset-counters.ts';
 
 /** A table of the kernel as it was at one moment. */
 export interface LegacyTable {
@@ -110,6 +111,8 @@ export function isEmpty({ chains }: Table): boolean {
 
 /** The same rules, whatever the counters say. */
 export function sameRules(family: Family, a: Table, b: Table): boolean {
-  const [one, other] = [a, b].map((table) => printRuleset({ family, tables: [table] }, { counters: false }));
+  const [one, other] = [a, b].map((table) =>
+    printRuleset(withoutCounters({ family, tables: [table] }), { counters: false }),
+  );
   return one === other;
 }
