@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Family, TableName } from '../../../src/packet/netfilter.ts';
+import { readCorpus } from '../../language/corpus.ts';
 import { familiesOf, readTFile, type TCase } from '../../language/t-file.ts';
 import { SHARED, suite } from '../../support/suite.ts';
 import { beginAbi, endAbi, throughKernel } from './through-kernel.ts';
@@ -44,6 +45,24 @@ suite('the binary form of .t cases', ['root', 'ip', 'iptables', 'shared'], () =>
         }
       }
       expect(tally.wrong).toEqual([]);
+    });
+  }
+});
+
+suite('the binary form of the corpus', ['root', 'ip', 'iptables', 'shared'], () => {
+  beforeAll(beginAbi);
+  afterAll(endAbi);
+
+  for (const { name, family, saved } of readCorpus()) {
+    if (saved === undefined) continue;
+    it(name, () => {
+      const wrong = saved.split(/^(?=\*)/m).flatMap((part) => {
+        const table = /^\*(\w+)/.exec(part)?.[1];
+        if (table === undefined) return [];
+        const result = throughKernel(part, family, table as TableName);
+        return result.kind === 'wrong' ? [`${table}: ${result.why}`] : [];
+      });
+      expect(wrong).toEqual([]);
     });
   }
 });
