@@ -77,6 +77,29 @@ suite('apply --xdp', DIFFERENTIAL, () => {
     }
   });
 
+  it('goes on for a family that an apply does not name, and a device that has gone is no trouble', async () => {
+    lab = buildSmallLab('bpfilter-early');
+    const own = mkdtempSync(join(tmpdir(), 'bpfilter-early-'));
+    const path = join(own, 'rules.v4');
+    const other = join(own, 'rules.v6');
+    writeFileSync(path, DROPS);
+    writeFileSync(other, '*filter\n-A INPUT -p udp -j DROP\nCOMMIT\n');
+    expect((await lab.bpfilter('apply', '--xdp', 'f0', path)).status).toBe(0);
+    lab.send(7, 2, 32);
+    expect((await lab.bpfilter('apply', other)).status).toBe(0);
+    expect(attached()).toBe(true);
+    const received = (): string => lab.inside('nstat', '-asz', 'IpInReceives');
+    const before = received();
+    lab.send(7, 3, 32);
+    expect(await counted('[5:300] -A PREROUTING -p udp -m udp --dport 7 -j DROP')).toBe(true);
+    expect(received()).toBe(before);
+    lab.inside('ip', 'link', 'set', 'f0', 'name', 'renamed');
+    lab.inside('ip', 'link', 'del', 'renamed');
+    expect(await lab.bpfilter('apply', path)).toMatchObject({ status: 0, stderr: '' });
+    expect(await lab.bpfilter('flush')).toMatchObject({ status: 0, stderr: '' });
+    rmSync(own, { recursive: true });
+  });
+
   it('refuses what is no device for it', async () => {
     lab = buildSmallLab('bpfilter-early');
     const own = mkdtempSync(join(tmpdir(), 'bpfilter-early-'));
