@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { run } from '../../test/support/command.ts';
 import { buildSmallLab, type SmallLab } from '../../test/support/small-lab.ts';
@@ -53,6 +54,7 @@ suite('adopt and release', DIFFERENTIAL, () => {
   });
   afterEach(async () => {
     await lab.close();
+    rmSync(LOCK.XTABLES_LOCKFILE, { force: true });
     delete process.env['XTABLES_LOCKFILE'];
   });
 

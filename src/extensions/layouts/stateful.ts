@@ -63,6 +63,10 @@ export const STATISTIC: readonly XtLayout[] = [
             packet: integer(read(info, u32(8))),
           };
         },
+        (info) => {
+          // The rest of the union belongs to the other mode.
+          if (read(info, u16(0)) !== NTH) info.setBigUint64(8, 0n);
+        },
       ),
     ],
   },
