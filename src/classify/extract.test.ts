@@ -29,12 +29,15 @@ type Outcome = 'match' | 'no match' | 'hotdrop';
 
 function runConditions(list: readonly Condition[], packet: PacketView, memory: PolicyMemory): Outcome {
   for (const condition of list) {
-    const holds =
-      condition.kind === 'stateful'
-        ? runStateful(condition.test, memory, packet) !== condition.invert
-        : evaluateExpr(condition.expr, packet);
+    if (condition.kind === 'stateful') {
+      const answer = runStateful(condition.test, memory, packet);
+      if (answer === 'hotdrop') return answer;
+      if (answer === condition.invert) return 'no match';
+      continue;
+    }
+    const holds = evaluateExpr(condition.expr, packet);
     if (condition.kind === 'hotdrop' && holds) return 'hotdrop';
-    if (condition.kind !== 'hotdrop' && !holds) return 'no match';
+    if (condition.kind === 'require' && !holds) return 'no match';
   }
   return 'match';
 }

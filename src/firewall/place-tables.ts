@@ -64,7 +64,11 @@ export function placeTables(ruleset: Ruleset, facts: KernelFacts, options: Placi
       reasons.push(staysWithKernel(clash.table, item));
       continue;
     }
-    const result = compileGeneration({ policies: [...policies.values()], facts, ...(options.named === undefined ? {} : { named: options.named }) });
+    const result = compileGeneration({
+      policies: [...policies.values()],
+      facts,
+      ...(options.named === undefined ? {} : { named: options.named }),
+    });
     if (result.generation !== undefined) {
       compiled = result.generation;
       reasons.push(...result.diagnostics);

@@ -29,7 +29,12 @@ export function lowerRule(rule: Rule, chainNumbers: ReadonlyMap<string, number>,
   }
   const target = lowerTarget(rule, chainNumbers, context);
   for (const item of target.diagnostics) diagnostics.push(item);
-  return { conditions: simplifyConditions(conditions), action: Object.freeze(target.action), diagnostics, conntrack: target.conntrack === true };
+  return {
+    conditions: simplifyConditions(conditions),
+    action: Object.freeze(target.action),
+    diagnostics,
+    conntrack: target.conntrack === true,
+  };
 }
 
 type LoweredMatch = Pick<LoweredRule, 'conditions' | 'diagnostics'>;
@@ -48,11 +53,7 @@ function failedMatch(item: Diagnostic): LoweredMatch {
   return { conditions: [], diagnostics: [item] };
 }
 
-function lowerTarget(
-  rule: Rule,
-  chainNumbers: ReadonlyMap<string, number>,
-  context: LowerContext,
-): LoweredTarget {
+function lowerTarget(rule: Rule, chainNumbers: ReadonlyMap<string, number>, context: LowerContext): LoweredTarget {
   const { target, span: ruleSpan } = rule;
   switch (target.kind) {
     case 'none':
@@ -66,7 +67,9 @@ function lowerTarget(
       const span = target.span ?? ruleSpan;
       const extension = findTarget(target.name, context.family);
       const failed = (why: string): LoweredTarget =>
-        failedTarget(diagnostic('not-supported-here', span, { what: `target "${target.name}"`, table: context.table, why }));
+        failedTarget(
+          diagnostic('not-supported-here', span, { what: `target "${target.name}"`, table: context.table, why }),
+        );
       if (extension?.effect !== undefined) {
         const effect = lowerEffect(rule, target, extension, context);
         return effect.ok ? { ...done(effect.action), conntrack: effect.conntrack } : failed(effect.why);
@@ -78,10 +81,7 @@ function lowerTarget(
   }
 }
 
-function lowerVerdict(
-  verdict: 'ACCEPT' | 'DROP' | 'RETURN' | 'QUEUE',
-  context: LowerContext,
-): LoweredTarget {
+function lowerVerdict(verdict: 'ACCEPT' | 'DROP' | 'RETURN' | 'QUEUE', context: LowerContext): LoweredTarget {
   switch (verdict) {
     case 'ACCEPT':
       return ACCEPT;

@@ -220,9 +220,7 @@ describe('chains', () => {
 });
 
 describe('what cannot be run', () => {
-  test.each([
-    ['-p tcp -j SYNPROXY', 'not-supported-here'],
-  ])('%s: %s', (line, code) => {
+  test.each([['-p tcp -j SYNPROXY', 'not-supported-here']])('%s: %s', (line, code) => {
     const text = `*filter\n-A INPUT -p tcp -j ACCEPT\n-A INPUT ${line}\nCOMMIT\n`;
     const { ruleset, diagnostics: faults } = parseRuleset({ name: 'test', text }, 'ipv4');
     const diagnostics = ruleset === undefined ? faults : lowerTable(ruleset.tables[0]!, 'ipv4').diagnostics;

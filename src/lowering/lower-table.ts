@@ -98,7 +98,9 @@ export function lowerTable(table: Table, family: Family, objects?: KernelObjects
     conntrack: tracked || table.chains.some((chain) => chain.rules.some((rule) => tracksConnections(rule, family))),
   });
   const trouble = effectTrouble(policy);
-  return trouble.length > 0 ? { diagnostics: [...diagnostics, ...trouble] } : { policy, diagnostics: Object.freeze(diagnostics) };
+  return trouble.length > 0
+    ? { diagnostics: [...diagnostics, ...trouble] }
+    : { policy, diagnostics: Object.freeze(diagnostics) };
 }
 
 function hasName({ kind }: StateObject): boolean {

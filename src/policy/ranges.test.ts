@@ -8,12 +8,14 @@ const ranges = fc
   .array(fc.record({ min: value, max: value }), { maxLength: 6 })
   .map((list): readonly Interval[] => normaliseRanges(list));
 
+function sorted(x: bigint, y: bigint): readonly [smaller: bigint, larger: bigint] {
+  return x < y ? [x, y] : [y, x];
+}
+
 /** The same in the obvious way: every pair; empty intervals are dropped by the normalisation. */
 function everyPair(a: readonly Interval[], b: readonly Interval[]): readonly Interval[] {
   const pairs = a.flatMap((x) => b.map((y) => [x, y] as const));
-  return normaliseRanges(
-    pairs.map(([x, y]) => ({ min: x.min > y.min ? x.min : y.min, max: x.max < y.max ? x.max : y.max })),
-  );
+  return normaliseRanges(pairs.map(([x, y]) => ({ min: sorted(x.min, y.min)[1], max: sorted(x.max, y.max)[0] })));
 }
 
 test('what two lists share', () => {

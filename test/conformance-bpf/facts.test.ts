@@ -2,13 +2,14 @@
 
 import { release } from 'node:os';
 import { expect, it } from 'vitest';
+import { ENVIRONMENT_MEMBERS } from '../../src/bpf/environment-members.ts';
 import { NEEDED_MEMBERS } from '../../src/bpf/facts.ts';
 import { REFERENCE_FACTS } from '../../src/bpf/reference-facts.ts';
 import { readKernelFacts } from '../../src/kernel/facts.ts';
 import { suite } from '../support/suite.ts';
 
 it('names exactly the members that generated code may read', () => {
-  expect(Object.keys(REFERENCE_FACTS.members).sort()).toEqual([...NEEDED_MEMBERS].sort());
+  expect(Object.keys(REFERENCE_FACTS.members).sort()).toEqual([...NEEDED_MEMBERS, ...ENVIRONMENT_MEMBERS].sort());
 });
 
 /** The layout depends on the kernel's configuration too, so only the same build is expected to agree. */

@@ -3,8 +3,8 @@
 import { call, ldx, movStructId } from '../../bpf/assembly.ts';
 import type { NeededMember } from '../../bpf/facts.ts';
 import { R0, R1, R2 } from '../../bpf/instruction.ts';
-import { type HookContext, loadMember, loadSkb, loadState } from './context.ts';
 import { NOTES } from '../xdp/notes.ts';
+import { type HookContext, loadMember, loadSkb, loadState } from './context.ts';
 import { COUNTERS } from './layout.ts';
 
 /**

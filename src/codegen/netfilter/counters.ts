@@ -9,8 +9,8 @@
 
 import { add, atomic, ldx, mov, stx } from '../../bpf/assembly.ts';
 import { R1, R2, R3, R10 } from '../../bpf/instruction.ts';
-import { type HookContext, loadMember, loadSkb } from './context.ts';
 import { noteCounter } from '../xdp/notes.ts';
+import { type HookContext, loadMember, loadSkb } from './context.ts';
 import { COUNTERS, STACK } from './layout.ts';
 
 /** Bytes of one counter. */

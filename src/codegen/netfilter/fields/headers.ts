@@ -2,8 +2,8 @@
 
 import { add, and, at, endian, jeq, jne, ldx, lsh, mov, rsh } from '../../../bpf/assembly.ts';
 import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
-import { castNetworkHeader, castTo, loadStatePointer } from '../cast.ts';
 import { loadFrameDevice } from '../../xdp/frame-device.ts';
+import { castNetworkHeader, castTo, loadStatePointer } from '../cast.ts';
 import { type HookContext, loadMember, loadSkb, memberPlace } from '../context.ts';
 import { ADDRESSES, FLOW, STACK } from '../layout.ts';
 
