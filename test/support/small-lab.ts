@@ -16,6 +16,8 @@ function bringUp(device: string, address: string, address6: string, neighbour: s
     `addr add ${address}/24 dev ${device}`,
     `addr add ${address6}/64 dev ${device} nodad`,
     'link set lo up',
+    // Without ARP, IPv6 joins no groups and says nothing of it.
+    `link set ${device} arp off`,
     `link set ${device} up`,
     `neigh add ${neighbour} lladdr ${mac} dev ${device}`,
   ];
