@@ -42,6 +42,8 @@ export interface CompiledHook {
   readonly table: TableName;
   readonly hook: Hook;
   readonly program: ProgramSpec;
+  /** Makes a program that means the same, in the shape that asks least of the verifier: for one that does not take `program`. */
+  readonly fallback?: () => ProgramSpec | undefined;
   /** Reject classes that this program can ask the bridge for. */
   readonly reject: readonly RejectWith[];
   /** Effects that its packets can meet; empty: none. */

@@ -4,12 +4,13 @@
  */
 
 import { closeSync, mkdirSync } from 'node:fs';
-import { MAP_NAMES } from '../codegen/compiled.ts';
+import { type CompiledHook, MAP_NAMES } from '../codegen/compiled.ts';
 import { BASE_BIT, effectBaseMap } from '../codegen/netfilter/effects.ts';
 import { type BpfMap, createMap } from '../kernel/map.ts';
 import { openPinned, openPinnedProgram, pin } from '../kernel/object.ts';
 
 import { type BpfProgram, loadProgram } from '../kernel/program.ts';
+import { VerifierError } from '../kernel/verifier-error.ts';
 import { FAMILIES, type Family } from '../packet/netfilter.ts';
 import { type HookPoint, isPersistentMap, type Layout } from './layout.ts';
 import { buildNamedMaps } from './named-maps.ts';
@@ -102,9 +103,10 @@ function loadFamily(
       pin(map.fd, layout.generationMap(generation, plan.family, spec.name));
     }
     const maps = new Map([...lasting, ...own]);
-    for (const { family, table, hook, program: spec } of plan.compiled.hooks) {
+    for (const compiled of plan.compiled.hooks) {
+      const { family, table, hook } = compiled;
       const point = { family, table, hook };
-      const program = loadProgram(spec, maps);
+      const program = loadHook(compiled, maps);
       loaded.push({ point, program });
       pin(program.fd, layout.program(generation, point));
     }
@@ -159,5 +161,16 @@ function carryFamily(layout: Layout, from: number, to: number, family: Family, s
   } catch (error) {
     for (const { program } of carried) program.close();
     throw error;
+  }
+}
+
+/** Loads a hook's program, or the one that stands in for it where the verifier does not take the first. */
+function loadHook(hook: CompiledHook, maps: ReadonlyMap<string, BpfMap>): BpfProgram {
+  try {
+    return loadProgram(hook.program, maps);
+  } catch (error) {
+    const other = error instanceof VerifierError ? hook.fallback?.() : undefined;
+    if (other === undefined) throw error;
+    return loadProgram(other, maps);
   }
 }

@@ -13,11 +13,11 @@ const QUIET = ['accept_dad', 'accept_ra', 'router_solicitations'].map((name) => 
 
 function bringUp(device: string, address: string, address6: string, neighbour: string, mac: string): string[] {
   return [
+    // Without ARP, IPv6 joins no groups and says nothing of it.
+    `link set ${device} arp off multicast off`,
     `addr add ${address}/24 dev ${device}`,
     `addr add ${address6}/64 dev ${device} nodad`,
     'link set lo up',
-    // Without ARP, IPv6 joins no groups and says nothing of it.
-    `link set ${device} arp off`,
     `link set ${device} up`,
     `neigh add ${neighbour} lladdr ${mac} dev ${device}`,
   ];

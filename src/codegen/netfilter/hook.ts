@@ -42,6 +42,8 @@ export interface TablePlaces {
 
 export interface HookProgram {
   readonly program: ProgramSpec;
+  /** See CompiledHook. */
+  readonly fallback?: () => ProgramSpec | undefined;
   readonly reject: readonly RejectWith[];
   readonly effects: readonly HookEffect[];
   readonly listLength: number;
@@ -101,6 +103,10 @@ export function compileHook(
     if (ctx.functions.size > MOST_FUNCTIONS) throw new TooManyFunctions(ctx.functions.size);
     return {
       program: buildProgram(programName(policy, hook), 'netfilter', code, ctx.globals),
+      // The verifier can take chains that it sees twice in the same state for a circle; through the loop head it does not.
+      ...(force === undefined && !shape.loop
+        ? { fallback: () => compileHook(policy, hook, facts, places, { ...shape, loop: true })?.program }
+        : {}),
       reject: usage.reject,
       effects: effectsAt(policy, hook).map((number) => ({
         number: places.effectOffset + number,
