@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { REFERENCE_FACTS } from '../bpf/reference-facts.ts';
 import { parseRuleset } from '../languages/iptables/parse.ts';
 import type { Ruleset } from '../rules/model.ts';
-import { planFamily } from './plan.ts';
+import { type FamilyPlan, planFamily } from './plan.ts';
 
 const TEXT = `*filter
 :INPUT DROP [1:2]
@@ -80,7 +80,15 @@ describe('planFamily', () => {
   });
 
   it('is deterministic', () => {
-    expect(plan(TEXT)).toEqual(plan(TEXT));
+    // A fallback is a function, which equals only itself; that it is made of the same policy the rest shows.
+    const data = ({ compiled, ...rest }: FamilyPlan) => ({
+      ...rest,
+      compiled: {
+        ...compiled,
+        hooks: compiled.hooks.map(({ fallback, ...hook }) => ({ ...hook, fallback: typeof fallback })),
+      },
+    });
+    expect(data(plan(TEXT))).toEqual(data(plan(TEXT)));
   });
 
   it('a file without tables needs nothing', () => {
