@@ -3,7 +3,6 @@
  */
 
 import type { KernelFacts } from '../bpf/facts.ts';
-import { slotCount } from '../bpf/program.ts';
 import type { CompiledGeneration, CompiledHook } from '../codegen/compiled.ts';
 import type { TableRuns } from '../codegen/netfilter/lookup/plan.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -179,7 +178,6 @@ function tableState(policy: TablePolicy, compiled: CompiledGeneration, bridged: 
       .filter((hook) => hook.family === policy.family && hook.table === policy.table)
       .map((hook) => ({
         hook: hook.hook,
-        instructions: slotCount(hook.program),
         reject: hook.reject,
         ...(hook.effects.length === 0 ? {} : { bridge: bridgeOfHook(hook) }),
       })),

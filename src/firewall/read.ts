@@ -38,7 +38,7 @@ export interface ProgramInForce {
   readonly table: TableName;
   readonly hook: Hook;
   readonly id: number;
-  /** Instructions as compiled, and bytes of machine code. */
+  /** 8-byte instructions as the verifier left them, and bytes of machine code. */
   readonly instructions: number;
   readonly jitedBytes: number;
   /** Priority of the stub on its hook. */
@@ -117,11 +117,12 @@ function readPrograms(
 ): readonly ProgramInForce[] {
   return state.tables.flatMap((table) => {
     if (table.placement === 'kernel') return [];
-    return table.hooks.map(({ hook, instructions }) => {
+    return table.hooks.map(({ hook }) => {
       const point = { family, table: table.name, hook };
       const program = openPinnedProgram(layout.program(generation, point));
       try {
-        const { id, jitedBytes } = programInfo(program);
+        const { id, jitedBytes, translatedBytes } = programInfo(program);
+        const instructions = translatedBytes / 8;
         return { table: table.name, hook, id, instructions, jitedBytes, priority: priorityOf(layout.stub(point)) };
       } finally {
         program.close();

@@ -11,8 +11,8 @@ const FAMILY: FamilyState = {
       name: 'filter',
       chains: [{ name: 'INPUT', policy: 1, rules: [0], bridge: true }],
       hooks: [
-        { hook: 'INPUT', instructions: 40, reject: ['tcp-reset'] },
-        { hook: 'FORWARD', instructions: 9, reject: [] },
+        { hook: 'INPUT', reject: ['tcp-reset'] },
+        { hook: 'FORWARD', reject: [] },
       ],
     },
     { placement: 'kernel', name: 'nat' },

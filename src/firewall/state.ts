@@ -60,8 +60,6 @@ export interface ChainState {
 
 export interface HookState {
   readonly hook: Hook;
-  /** 8-byte instructions before the verifier rewrote them. */
-  readonly instructions: number;
   /** Reject classes that the program can ask the bridge for. */
   readonly reject: readonly RejectWith[];
   /** What the kernel's own table carries out for it; absent: nothing. */
