@@ -50,16 +50,21 @@ export interface ApplyResult {
 
 /**
  * Puts these families' rules into force; other families stay as they are. Call it alone, in the namespace.
- * Throws with the old rules in force.
+ * `settled` is called behind the switch, when no packet is inside the old programs any more, and before they go. Throws with the old rules in force.
  */
-export function applyPlans(layout: Layout, plans: readonly FamilyPlan[], adoption?: Adoption): ApplyResult {
+export function applyPlans(
+  layout: Layout,
+  plans: readonly FamilyPlan[],
+  adoption?: Adoption,
+  settled: (state: GenerationState) => void = () => {},
+): ApplyResult {
   testKernelTables(plans);
   const previous = recover(layout, openPersistentMaps);
   const maps = startingMaps(layout, previous);
   try {
     const loaded = install(layout, maps, plans, previous, adoption);
     cleanUpAfter(() => {
-      tidy(layout, maps, loaded.state);
+      tidy(layout, maps, loaded.state, () => settled(loaded.state));
       adoption?.afterSwitch(loaded.state);
     });
     return {

@@ -3,10 +3,11 @@
  */
 
 import type { KernelFacts } from '../bpf/facts.ts';
-import type { CompiledGeneration, CompiledHook } from '../codegen/compiled.ts';
+import { type CompiledGeneration, type CompiledHook, MAP_NAMES } from '../codegen/compiled.ts';
 import type { TableRuns } from '../codegen/netfilter/lookup/plan.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { KernelObjects } from '../extensions/objects.ts';
+import { BPF_F_MMAPABLE } from '../kernel/map-memory.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
@@ -104,7 +105,7 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts, op
       text: printRuleset({ family: ruleset.family, tables: [table] }, { counters: true }),
     }));
   const early = options.early === undefined ? undefined : planEarly(policies, compiled, facts, options.early);
-  const complete = withJournal(withMaps(compiled, early));
+  const complete = withLateCounters(withJournal(withMaps(compiled, early)));
   return Object.freeze({
     family: ruleset.family,
     ruleset,
@@ -122,7 +123,8 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts, op
         return tableState(policy, compiled, bridgedChains(table, ruleset.family));
       }),
       counterStride: compiled.counterStride,
-      cpus: facts.possibleCpus,
+      // One more than there are: late counters.
+      cpus: facts.possibleCpus + 1,
       maps: complete.maps.map((map) => map.name).filter((name) => !compiled.named.some(({ map }) => map === name)),
       ...(compiled.named.length === 0 ? {} : { named: compiled.named }),
       conntrack: compiled.needs.conntrack.includes(ruleset.family),
@@ -147,6 +149,16 @@ function withJournal(compiled: CompiledGeneration): CompiledGeneration {
   if (compiled.runs === undefined) return compiled;
   const counters = compiled.counters.reduce((sum, { count }) => sum + count, 0);
   return { ...compiled, maps: [...compiled.maps, journalMap(counters)] };
+}
+
+/** With a stride of counters that no CPU counts in (carry-counters.ts). */
+function withLateCounters(compiled: CompiledGeneration): CompiledGeneration {
+  const maps = compiled.maps.map((map) =>
+    map.name === MAP_NAMES.counters
+      ? { ...map, valueSize: map.valueSize + compiled.counterStride, flags: BPF_F_MMAPABLE }
+      : map,
+  );
+  return { ...compiled, maps };
 }
 
 function withMaps(compiled: CompiledGeneration, early: EarlyPlan | undefined): CompiledGeneration {

@@ -28,12 +28,18 @@ import {
 } from './store.ts';
 import { forgetUndo, readUndo } from './undo.ts';
 
-/** Removes what `state`, the generation in force, does not need. Harmless to repeat, and to interrupt. */
-export function tidy(layout: Layout, maps: PersistentMaps, state: GenerationState | undefined): void {
+/** Removes what `state`, the generation in force, does not need. Harmless to repeat, and to interrupt. `afterGrace` is called when no packet is inside other generations' programs. */
+export function tidy(
+  layout: Layout,
+  maps: PersistentMaps,
+  state: GenerationState | undefined,
+  afterGrace: () => void = () => {},
+): void {
   const needs = needsOf(state);
   const half = (state?.generation ?? 0) & 1;
   // A packet that entered its hook before the switch may still be on its way through the old generation.
   waitForGracePeriod();
+  afterGrace();
   keepBridges(layout, needs.rejecting);
   // Before the guards: a packet whose list nobody carries out must meet one.
   settleTables(layout, state);

@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { FileLock } from '../../kernel/lock.ts';
-import type { RestoreOptions } from '../../languages/iptables/command/restore.ts';
+import type { RestoreOptions, RestoreResult } from '../../languages/iptables/command/restore.ts';
 import {
   type CommandResult,
   type CommandWorld,
@@ -11,6 +11,7 @@ import {
   runCommandLine,
 } from '../../languages/iptables/command/run.ts';
 import { type Program, STATUS, Stop } from '../../languages/iptables/command/stop.ts';
+import type { Ruleset } from '../../rules/model.ts';
 import { hostAccounts } from '../accounts.ts';
 import { describeFailure } from '../failures.ts';
 import type { Output } from '../output.ts';
@@ -46,11 +47,15 @@ async function command(argv: readonly string[], world: CommandWorld): Promise<Fi
   const { BITS } = await import('../../languages/iptables/command/command-bits.ts');
   const { changeRules, currentRules } = await import('./change.ts');
   const names = line.options.has('n') || (line.bits & BITS.list) === 0 ? undefined : await names4();
+  const { openTablesSession } = await import('../../firewall/tables-session.ts');
   const lookers = BITS.list | BITS.listRules | BITS.check;
+  const counters = (line.bits & (BITS.list | BITS.listRules | BITS.zero | BITS.zeroNumber)) !== 0;
   return locked(line.wait, line.notices, () => {
     const inWorld = { ...world, names };
-    if ((line.bits & ~lookers) === 0) return runCommandLine(line, currentRules(world.family), inWorld);
-    return changeRules(world.family, seconds(line.wait), (now) => runCommandLine(line, now, inWorld));
+    const tables = openTablesSession({ keep: false });
+    if ((line.bits & ~lookers) === 0) return runCommandLine(line, currentRules(tables, world.family), inWorld);
+    const work = (now: Ruleset | undefined): CommandResult => runCommandLine(line, now, inWorld);
+    return changeRules(tables, { family: world.family, waitSeconds: seconds(line.wait), counters, work });
   });
 }
 
@@ -65,7 +70,14 @@ async function save(argv: readonly string[], { family, program }: CommandWorld):
     const options = readSaveOptions(argv, program);
     if (options.version) return versionOf(program);
     const { currentRules } = await import('./change.ts');
-    const text = saveText(currentRules(family), options, family, program, ctime(new Date()));
+    const { openTablesSession } = await import('../../firewall/tables-session.ts');
+    const text = saveText(
+      currentRules(openTablesSession({ keep: false }), family),
+      options,
+      family,
+      program,
+      ctime(new Date()),
+    );
     if (options.file === undefined) return { status: STATUS.done, stdout: text, stderr: options.notices };
     const { describe } = await import('./lock.ts');
     try {
@@ -87,9 +99,13 @@ async function restore(argv: readonly string[], world: CommandWorld): Promise<Fi
     if (options.shows === 'help') return { status: STATUS.done, stdout: '', stderr: restoreHelp(world.program) };
     const text = await inputText(options);
     const { changeRules, currentRules } = await import('./change.ts');
+    const { openTablesSession } = await import('../../firewall/tables-session.ts');
     return await locked(options.wait, '', () => {
-      if (options.test) return restoreText(text, options, currentRules(world.family), world);
-      return changeRules(world.family, seconds(options.wait), (now) => restoreText(text, options, now, world));
+      const tables = openTablesSession({ keep: false });
+      if (options.test) return restoreText(text, options, currentRules(tables, world.family), world);
+      const work = (now: Ruleset | undefined): RestoreResult => restoreText(text, options, now, world);
+      const { family } = world;
+      return changeRules(tables, { family, waitSeconds: seconds(options.wait), counters: false, work });
     });
   } catch (error) {
     return stopped(error);
