@@ -9,7 +9,7 @@
 
 import type { Family, Hook } from '../packet/netfilter.ts';
 import { isHook } from '../packet/netfilter.ts';
-import type { Chain, Rule, Table } from './model.ts';
+import type { Chain, MaskedAddress, Rule, Selector, Table } from './model.ts';
 
 export interface ChainGraph {
   /** Hooks from which rule `rule` (from 0) of chain `chain` can be reached; none: no packet ever gets there. */
@@ -121,16 +121,19 @@ export function endsChain(rule: Rule, family: Family): boolean {
 }
 
 /** The kernel's unconditional(): no matches, and an ip part of nothing but zeros. `-m comment` or `-i +` make a condition. */
-function isUnconditional(rule: Rule, family: Family): boolean {
-  const { source, destination, inInterface, outInterface, protocol, fragment } = rule.ip;
-  return (
-    rule.matches.length === 0 &&
-    [source, destination].every(
-      (s) => s === undefined || (s.value.address === 0n && s.value.mask === 0n && !s.invert),
-    ) &&
-    [inInterface, outInterface].every((s) => s === undefined || (s.value === '' && !s.invert)) &&
-    fragment === undefined &&
-    // IPv6 marks the mere presence of -p with a flag.
-    (protocol === undefined || (family === 'ipv4' && protocol.value === 0 && !protocol.invert))
-  );
+function isUnconditional({ ip, matches }: Rule, family: Family): boolean {
+  // One after the other: most rules are done with the first, and members that a rule does not have take long to find out.
+  if (matches.length > 0 || asksAddress(ip.source) || asksAddress(ip.destination)) return false;
+  if (asksInterface(ip.inInterface) || asksInterface(ip.outInterface) || ip.fragment !== undefined) return false;
+  const { protocol } = ip;
+  // IPv6 marks the mere presence of -p with a flag.
+  return protocol === undefined || (family === 'ipv4' && protocol.value === 0 && !protocol.invert);
+}
+
+function asksAddress(selector: Selector<MaskedAddress> | undefined): boolean {
+  return selector !== undefined && (selector.value.address !== 0n || selector.value.mask !== 0n || selector.invert);
+}
+
+function asksInterface(selector: Selector<string> | undefined): boolean {
+  return selector !== undefined && (selector.value !== '' || selector.invert);
 }
