@@ -3,6 +3,7 @@
 import { call, ldx, movStructId } from '../../bpf/assembly.ts';
 import type { NeededMember } from '../../bpf/facts.ts';
 import { R0, R1, R2 } from '../../bpf/instruction.ts';
+import { notedHeader } from '../device/notes.ts';
 import { NOTES } from '../xdp/notes.ts';
 import { type HookContext, loadMember, loadSkb, loadState } from './context.ts';
 import { COUNTERS } from './layout.ts';
@@ -20,6 +21,10 @@ export const BYTES = 'in6_addr';
 
 /** r0 = the network header. It is always linear: the kernel itself reads it directly. */
 export function castNetworkHeader(ctx: HookContext, name: 'iphdr' | 'ipv6hdr' | typeof BYTES): void {
+  if (ctx.device !== undefined) {
+    ctx.out.emit(...notedHeader());
+    return;
+  }
   if (ctx.early === undefined) ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.data'));
   else ctx.out.emit(ldx.dw(R1, COUNTERS, NOTES.header));
   castTo(ctx, name);

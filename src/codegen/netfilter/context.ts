@@ -6,12 +6,14 @@ import type { Enumerator } from '../../bpf/environment-members.ts';
 import type { KernelFacts, MemberPlace, NeededMember } from '../../bpf/facts.ts';
 import { R10 } from '../../bpf/instruction.ts';
 import type { GlobalArguments } from '../../bpf/program.ts';
+import type { DeviceKind } from '../../device/hook.ts';
 import type { Family, Hook } from '../../packet/netfilter.ts';
 import type { TablePolicy } from '../../policy/ir.ts';
 import type { Emitter } from './emitter.ts';
 import type { FlowLayout } from './flow-word.ts';
 import { CTX } from './layout.ts';
 import type { TableRuns } from './lookup/plan.ts';
+import type { StagedCells } from './staged.ts';
 import type { NamedMap } from './state/named-map.ts';
 
 export interface HookContext {
@@ -38,6 +40,16 @@ export interface HookContext {
   readonly simulatesMarks: boolean;
   /** Effects can make packets longer, which counters behind them see. */
   readonly lengthens: boolean;
+  /** Its packets can be suspended (staged.ts). */
+  readonly staged?: {
+    /** What the table's question 0 goes by. */
+    readonly first: number;
+    /** How often at most. */
+    readonly count: number;
+    readonly cells: StagedCells;
+    /** Numbers of the answers that packets take with them (asked.ts). */
+    readonly answers: readonly number[];
+  };
   /** Return slots that have to give way to the frames of scans. */
   readonly slotsForScans: number;
   /** Functions that the program calls; they are emitted once, behind it. */
@@ -53,6 +65,8 @@ export interface HookContext {
    * and whether the packet may have interrupted a task that counts on the same rules (counters.ts).
    */
   readonly early?: { readonly full: Label; readonly interrupts: boolean };
+  /** A program on a device (codegen/device): what it knows of its packet lies in front of its counters. */
+  readonly device?: { readonly kind: DeviceKind };
   /** Things the rules turned out to use, which the prologue then prepares. */
   readonly used: Set<'transportOffset' | 'clock'>;
 }
@@ -62,6 +76,18 @@ export interface BodyContext extends HookContext {
   readonly layout: FlowLayout;
   /** Which packets come here (assume.ts). */
   readonly packets: 'ordinary' | 'odd' | 'all';
+  /** Suspends the packet for a question; the code behind it begins with the answer, 0 or not, in r4. */
+  readonly suspend?: (question: number) => void;
+  /** In code that rows of a look-up share (classify/shared-code.ts). */
+  readonly parameter?: RowParameter;
+}
+
+/** What a row says of its rule. */
+export interface RowParameter {
+  /** The state whose place in the state map it is, unless it is something else. */
+  readonly first: number | undefined;
+  /** dst = the parameter, any number of 32 bits. The label is never gone to. */
+  readonly load: (dst: number, scratch: number, never: Label) => readonly CodeItem[];
 }
 
 /** The running kernel has no such member: the program cannot be made for it. */

@@ -9,6 +9,7 @@
 
 import { add, atomic, ldx, mov, stx } from '../../bpf/assembly.ts';
 import { R1, R2, R3, R10 } from '../../bpf/instruction.ts';
+import { loadNotedLength } from '../device/notes.ts';
 import { noteCounter } from '../xdp/notes.ts';
 import { type HookContext, loadMember, loadSkb } from './context.ts';
 import { COUNTERS, STACK } from './layout.ts';
@@ -50,7 +51,8 @@ export function addPacket(ctx: HookContext, base: number, offset: number, additi
   const atomically = addition === 'atomic';
   if (atomically) out.emit(mov.imm(R1, 1), atomic.add.dw(base, offset, R1));
   else out.emit(ldx.dw(R1, base, offset), add.imm(R1, 1), stx.dw(base, offset, R1));
-  out.emit(loadSkb(ctx, R2), loadMember(ctx, R2, R2, 'sk_buff.len'));
+  if (ctx.device !== undefined) out.emit(loadNotedLength(R2));
+  else out.emit(loadSkb(ctx, R2), loadMember(ctx, R2, R2, 'sk_buff.len'));
   if (ctx.lengthens) out.emit(ldx.w(R1, R10, STACK.longer), add.reg(R2, R1));
   if (atomically) out.emit(atomic.add.dw(base, offset + 8, R2));
   else out.emit(ldx.dw(R1, base, offset + 8), add.reg(R1, R2), stx.dw(base, offset + 8, R1));

@@ -10,6 +10,7 @@ import { removeUnreachable } from '../../bpf/prune.ts';
 import type { Hook } from '../../packet/netfilter.ts';
 import { effectsAt, mostEffects } from '../../policy/effect-paths.ts';
 import type { RejectWith, TablePolicy } from '../../policy/ir.ts';
+import { mostStaged } from '../../policy/staged.ts';
 import type { HookEffect } from '../compiled.ts';
 import { slotsBeside, takeAnswers } from './asked.ts';
 import { emitBody } from './body.ts';
@@ -24,6 +25,7 @@ import { frameSlots, type LookupFrame, lookupFrame, widest } from './lookup/fram
 import { runCost, runsOf, type TableRuns } from './lookup/plan.ts';
 import { deletePending, jumpIfNothingPending } from './pending.ts';
 import { emitCounterBase, emitPlain, emitPrologue } from './prologue.ts';
+import { beginOrResume, STAGED_SLOTS, stagedCells } from './staged.ts';
 import { createTails, emitTails } from './tails.ts';
 import { type Usage, usageOf } from './usage.ts';
 
@@ -36,6 +38,8 @@ export interface TablePlaces {
   readonly stateBytes: number;
   readonly named: HookContext['named'];
   readonly effectOffset: number;
+  /** What the table's staged question 0 goes by. */
+  readonly stagedOffset: number;
   /** Chains with rules that are decided by look-ups. */
   readonly runs: TableRuns;
 }
@@ -48,6 +52,8 @@ export interface HookProgram {
   readonly effects: readonly HookEffect[];
   readonly listLength: number;
   readonly answers: readonly number[];
+  /** How often its packets can be suspended; 0: never. */
+  readonly stageCount: number;
 }
 
 /** Too many chains call each other: the program's stack has no room for more ways back. */
@@ -115,6 +121,7 @@ export function compileHook(
       })),
       listLength: usage.effects ? mostEffects(policy, hook) + 1 : 0,
       answers: usage.answers,
+      stageCount: ctx.staged?.count ?? 0,
     };
   }
   throw new Error('no shape fits the program');
@@ -136,7 +143,7 @@ const BIG = 350_000;
 const CUT_AFTER = 2500;
 
 /** Tried in this order; the last always fits, as far as can be told before the verifier has seen it. */
-const SHAPES: readonly Shape[] = [
+export const SHAPES: readonly Shape[] = [
   { copies: 'two', loop: false, cutAfter: CUT_AFTER },
   { copies: 'two', loop: true, cutAfter: CUT_AFTER },
   { copies: 'one', loop: false, cutAfter: CUT_AFTER },
@@ -173,10 +180,28 @@ function createContext(
     simulatesMarks: usage.effects && (usage.log || usage.fields.has('meta.mark') || usage.fields.has('ct.mark')),
     atomicChains: atomicChains(policy, facts),
     slotsForScans: usage.slotsForScans,
+    ...stagedOf(policy, hook, places, usage),
     functions: new Map(),
     globals: new Map(),
     used: new Set(),
   };
+}
+
+function stagedOf(policy: TablePolicy, hook: Hook, places: TablePlaces, usage: Usage): Pick<HookContext, 'staged'> {
+  if (usage.staged.length === 0) return {};
+  const staged = {
+    first: places.stagedOffset,
+    count: mostStaged(policy, hook),
+    cells: stagedCells(slotsFor(usage)),
+    answers: usage.answers,
+  };
+  return { staged };
+}
+
+/** Return slots that a program has. */
+function slotsFor(usage: Usage): number {
+  const room = slotsBeside(usage.answers) - usage.slotsForScans;
+  return usage.staged.length === 0 ? room : room - STAGED_SLOTS;
 }
 
 /** `filter_INPUT`, within the 15 characters the kernel keeps. */
@@ -189,7 +214,7 @@ function programName(policy: TablePolicy, hook: Hook): string {
  * the verifier would not take this shape.
  */
 function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undefined {
-  const room = slotsBeside(usage.answers) - usage.slotsForScans;
+  const room = slotsFor(usage);
   const plan = planFor(ctx, usage, shape, room);
   if (plan.slots > room) throw new ChainsTooDeep(plan.slots);
   const frame = frameFor(ctx, plan, room);
@@ -217,13 +242,17 @@ function emitProgram(ctx: HookContext, usage: Usage, shape: Shape): Code | undef
   const [normal, odd] = [labelOf('normal'), labelOf('odd')];
   const prologue = section(ctx, () => {
     ctx.out.emit(mov.reg(CTX, R1));
-    takeAnswers(ctx, usage.answers, tails.abort);
+    const fresh = (): void => {
+      takeAnswers(ctx, usage.answers, tails.abort);
+      if (usage.reject.length > 0) emitStaleCheck(ctx, jumpIfNothingPending, deletePending);
+      if (usage.effects) emitStaleCheck(ctx, jumpIfNoLists, deleteList);
+      beginMarks(ctx);
+    };
+    if (ctx.staged === undefined) fresh();
+    else beginOrResume(ctx, plan.slots, usage.answers, tails.abort, fresh);
     if (ctx.used.has('clock')) prepareClock(ctx);
     // Logging and look-ups save both, whether or not a rule has a use for them.
     if (usage.log || frame !== undefined) ctx.out.emit(mov.imm(ADDRESSES, 0), mov.imm(FLOW, 0));
-    if (usage.reject.length > 0) emitStaleCheck(ctx, jumpIfNothingPending, deletePending);
-    if (usage.effects) emitStaleCheck(ctx, jumpIfNoLists, deleteList);
-    beginMarks(ctx);
     if (odd === undefined) emitPlain(ctx, usage.fields);
     else emitPrologue(ctx, usage.fields, { odd, ...(normal === undefined ? {} : { normal }) });
   });
@@ -239,7 +268,8 @@ export function planFor(ctx: HookContext, usage: Usage, shape: Shape, room: numb
   const remembers = plan.slots > 0 || usage.log;
   const goesOn =
     runsOf(ctx.runs, plan.chains.keys()).some((run) => run.goesOn) && frameFor(ctx, plan, room) !== undefined;
-  return (usage.loops && remembers) || goesOn ? planChains(ctx.policy, ctx.hook, true)! : plan;
+  const resumes = usage.staged.length > 0;
+  return (usage.loops && remembers) || goesOn || resumes ? planChains(ctx.policy, ctx.hook, true)! : plan;
 }
 
 /** What a chain costs to verify, in rules. */

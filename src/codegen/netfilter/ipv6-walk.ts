@@ -25,8 +25,9 @@ import {
   stx,
   sub,
 } from '../../bpf/assembly.ts';
-import type { Label } from '../../bpf/code.ts';
+import type { CodeItem, Label } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R10 } from '../../bpf/instruction.ts';
+import { DEVICE_STACK, readFromFrame } from '../device/notes.ts';
 import { type HookContext, loadMember, loadSkb } from './context.ts';
 import { COUNTERS, FLOW, HELPER, STACK } from './layout.ts';
 
@@ -143,13 +144,17 @@ function readHeader(ctx: HookContext, broken: Label): void {
   const short = out.label('short');
   out.emit(
     st.dw(R10, STACK.buffer, 0),
-    loadSkb(ctx, R1),
-    mov.imm(R2, 0),
-    mov.reg(R3, R10),
-    add.imm(R3, STACK.dynptr),
-    call.kfunc('bpf_dynptr_from_skb'),
-    loadSkb(ctx, R1),
-    loadMember(ctx, R2, R1, 'sk_buff.len'),
+    ...(ctx.device === undefined
+      ? [
+          loadSkb(ctx, R1),
+          mov.imm(R2, 0),
+          mov.reg(R3, R10),
+          add.imm(R3, STACK.dynptr),
+          call.kfunc('bpf_dynptr_from_skb'),
+          loadSkb(ctx, R1),
+          loadMember(ctx, R2, R1, 'sk_buff.len'),
+        ]
+      : [ldx.dw(R2, R10, DEVICE_STACK.length)]),
     sub.reg(R2, PLACE),
     jslt.imm(R2, LEAST, broken),
     // Through a cell: the length must be exact to the verifier, and what it is made of would be from then on. The place
@@ -159,6 +164,17 @@ function readHeader(ctx: HookContext, broken: Label): void {
     jle.imm(R2, READ, short),
     mov.imm(R2, READ),
     at(short),
+    ...(ctx.device === undefined
+      ? readThroughDynptr()
+      : // Never 0, which the verifier has to be told.
+        [jlt.imm(R2, LEAST, broken), ...readFromFrame(ctx.device.kind)]),
+    ldx.w(R1, R10, STACK.valueCell),
+  );
+}
+
+/** r2 bytes from the place in r9 on, into the buffer. */
+function readThroughDynptr(): readonly CodeItem[] {
+  return [
     mov.reg(R1, R10),
     add.imm(R1, STACK.buffer),
     mov.reg(R3, R10),
@@ -166,6 +182,5 @@ function readHeader(ctx: HookContext, broken: Label): void {
     mov.reg(R4, PLACE),
     mov.imm(R5, 0),
     call.helper(HELPER.dynptrRead),
-    ldx.w(R1, R10, STACK.valueCell),
-  );
+  ];
 }

@@ -7,6 +7,8 @@ import { add, and, at, call, endian, exit, jslt, ldx, mov, st, sub } from '../..
 import type { CodeItem } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R7, R10 } from '../../bpf/instruction.ts';
 import type { PayloadTest } from '../../policy/ir.ts';
+import { readNumber } from '../device/bytes.ts';
+import { notedHeader } from '../device/notes.ts';
 import type { Target } from './branch.ts';
 import { BYTES, castTo } from './cast.ts';
 import { type BodyContext, callOnContext, type HookContext, loadMember, loadSkb } from './context.ts';
@@ -32,8 +34,11 @@ const FIXED_HEADER = { ipv4: 20, ipv6: 40 } as const;
 function loadPayload(ctx: BodyContext, { base, offset, bits }: PayloadTest): void {
   const { out } = ctx;
   if (base === 'network' && offset + bits / 8 <= FIXED_HEADER[ctx.family]) {
-    out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.data'), add.imm(R1, offset));
-    castTo(ctx, BYTES);
+    if (ctx.device !== undefined) out.emit(...notedHeader(), add.imm(R0, offset));
+    else {
+      out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.data'), add.imm(R1, offset));
+      castTo(ctx, BYTES);
+    }
     loadNumber(ctx, R1, bits);
     return;
   }
@@ -47,6 +52,7 @@ function loadPayload(ctx: BodyContext, { base, offset, bits }: PayloadTest): voi
 
 /** r0 = the bytes at offset r2 of the packet, as a number of `bits` bits, 0 when not all of them are there; uses r1..r5. */
 export function callReadBytes(ctx: HookContext, bits: Bits): readonly CodeItem[] {
+  if (ctx.device !== undefined) return readNumber(ctx, ctx.device.kind, bits);
   return [mov.reg(R1, CTX), callOnContext(ctx, `read_bytes_${bits}`, 1, (within) => emitReadBytes(within, bits))];
 }
 

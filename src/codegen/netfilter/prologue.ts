@@ -35,6 +35,7 @@ import type { Label } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R10 } from '../../bpf/instruction.ts';
 import type { FieldName } from '../../policy/fields.ts';
 import { MAP_NAMES } from '../compiled.ts';
+import { DEVICE_STACK, readFromFrame } from '../device/notes.ts';
 import { BYTES, castTo } from './cast.ts';
 import { type HookContext, loadMember, loadSkb } from './context.ts';
 import { NORMAL_SHIFT, ODD_LENGTH_MAX, ODD_SHIFT } from './flow-word.ts';
@@ -242,7 +243,7 @@ function loadPorts(ctx: HookContext, base: number, offset: number): void {
 }
 
 /** Any packet: r8 summary, r9 place of the transport header. */
-function emitSlow(ctx: HookContext, fields: ReadonlySet<FieldName>, targets: PrologueTargets): void {
+export function emitSlow(ctx: HookContext, fields: ReadonlySet<FieldName>, targets: PrologueTargets): void {
   const { out } = ctx;
   const odd = out.label('pack');
   // Through cells, so that nothing the verifier needs to know exactly from here on reaches back into the walk of IPv6
@@ -284,9 +285,9 @@ export function forget(ctx: HookContext): void {
  * which it knows the bytes and so the flow word, and all rules would be looked at again for it.
  */
 function loadTransportLengthAtLeast0(ctx: HookContext, dst: number): void {
+  if (ctx.device !== undefined) ctx.out.emit(ldx.dw(dst, R10, DEVICE_STACK.length));
+  else ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, dst, R1, 'sk_buff.len'));
   ctx.out.emit(
-    loadSkb(ctx, R1),
-    loadMember(ctx, dst, R1, 'sk_buff.len'),
     sub.reg(dst, COUNTERS),
     mov.reg(R1, dst),
     arsh.imm(R1, 63),
@@ -300,6 +301,19 @@ function copyTransportHeader(ctx: HookContext): void {
   const { out } = ctx;
   const short = out.label('short');
   for (let offset = 0; offset < 24; offset += 8) out.emit(st.dw(R10, STACK.buffer + offset, 0));
+  if (ctx.device !== undefined) {
+    const none = out.label('none');
+    loadTransportLengthAtLeast0(ctx, R2);
+    out.emit(
+      jle.imm(R2, TRANSPORT_BYTES, short),
+      mov.imm(R2, TRANSPORT_BYTES),
+      at(short),
+      jle.imm(R2, 0, none),
+      ...readFromFrame(ctx.device.kind),
+      at(none),
+    );
+    return;
+  }
   out.emit(
     loadSkb(ctx, R1),
     mov.imm(R2, 0),

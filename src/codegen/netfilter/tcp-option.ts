@@ -2,11 +2,12 @@
 
 import { add, at, call, exit, ja, jeq, jge, jlt, ldx, mov, st, stx, sub } from '../../bpf/assembly.ts';
 import { R0, R1, R2, R3, R4, R5, R7, R8, R9, R10 } from '../../bpf/instruction.ts';
+import { NOTES } from '../device/notes.ts';
 import { jumpIfCompares, type Target } from './branch.ts';
 import { type BodyContext, callFunction, type HookContext, loadSkb, releaseScratch } from './context.ts';
 import { loadTransportLength } from './fields/transport.ts';
 import { loadField } from './fields.ts';
-import { HELPER, STACK, TRANSPORT_BYTES } from './layout.ts';
+import { COUNTERS, CTX, HELPER, STACK, TRANSPORT_BYTES } from './layout.ts';
 
 /** Jumps to `target` if (all option bytes lie in the packet) equals `sense`. */
 export function jumpIfOptionsReadable(ctx: BodyContext, sense: boolean, target: Target): void {
@@ -27,9 +28,10 @@ export function jumpIfTcpOption(ctx: BodyContext, option: number, sense: boolean
   loadField(ctx, 'tcp.headerLength');
   out.emit(
     mov.reg(R4, R1),
-    loadSkb(ctx, R1),
+    ctx.device === undefined ? loadSkb(ctx, R1) : mov.reg(R1, CTX),
     mov.imm(R2, option),
     ldx.w(R3, R10, STACK.transportOffset),
+    ...(ctx.device === undefined ? [] : [ldx.w(R0, COUNTERS, NOTES.place), add.reg(R3, R0)]),
     callFunction(ctx, 'tcp_option', emitTcpOption),
   );
   jumpIfCompares(ctx, R0, sense ? 'ne' : 'eq', 0n, 32, target);
@@ -56,7 +58,7 @@ export function emitTcpOption(ctx: HookContext): void {
     mov.imm(R2, 0),
     mov.reg(R3, R10),
     add.imm(R3, FRAME.dynptr),
-    call.kfunc('bpf_dynptr_from_skb'),
+    call.kfunc(ctx.device?.kind === 'xdp' ? 'bpf_dynptr_from_xdp' : 'bpf_dynptr_from_skb'),
     mov.reg(R1, R10),
     add.imm(R1, FRAME.iterator),
     mov.imm(R2, 0),

@@ -2,8 +2,9 @@
 
 import { and, at, call, div, endian, jeq, jsge, ldx, mov, st, stx, sub } from '../../../bpf/assembly.ts';
 import { R0, R1, R10 } from '../../../bpf/instruction.ts';
+import { NOTES } from '../../device/notes.ts';
 import { type HookContext, loadMember, loadSkb, memberPlace } from '../context.ts';
-import { HELPER, STACK } from '../layout.ts';
+import { COUNTERS, HELPER, STACK } from '../layout.ts';
 import { castBytes } from './address.ts';
 import { makeBoolean } from './boolean.ts';
 
@@ -11,7 +12,8 @@ const INFO_MASK = 7;
 
 /** r1 = skb->_nfct: address of the entry and, in the low three bits, enum ip_conntrack_info. */
 function loadNfct(ctx: HookContext): void {
-  ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff._nfct'));
+  if (ctx.device !== undefined) ctx.out.emit(ldx.dw(R1, COUNTERS, NOTES.entry));
+  else ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff._nfct'));
 }
 
 function loadAddress(ctx: HookContext): void {

@@ -2,21 +2,29 @@
 
 import { add, and, at, endian, jeq, jne, ldx, lsh, mov, rsh } from '../../../bpf/assembly.ts';
 import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
+import { loadNotedLength, NOTES, SK_BUFF_MD } from '../../device/notes.ts';
 import { loadFrameDevice } from '../../xdp/frame-device.ts';
+import { NOTES } from '../../xdp/notes.ts';
 import { castNetworkHeader, castTo, loadStatePointer } from '../cast.ts';
 import { type HookContext, loadMember, loadSkb, memberPlace } from '../context.ts';
-import { ADDRESSES, FLOW, STACK } from '../layout.ts';
+import { ADDRESSES, COUNTERS, CTX, FLOW, STACK } from '../layout.ts';
 
 export function loadLength(ctx: HookContext): void {
-  ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.len'));
+  if (ctx.device !== undefined) ctx.out.emit(loadNotedLength(R1));
+  else ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.len'));
 }
 
 export function loadMark(ctx: HookContext): void {
-  if (ctx.simulatesMarks) ctx.out.emit(ldx.w(R1, R10, STACK.mark));
+  if (ctx.device !== undefined) ctx.out.emit(ldx.w(R1, CTX, SK_BUFF_MD.mark));
+  else if (ctx.simulatesMarks) ctx.out.emit(ldx.w(R1, R10, STACK.mark));
   else ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.mark'));
 }
 
 export function loadPacketType(ctx: HookContext): void {
+  if (ctx.device !== undefined) {
+    ctx.out.emit(ldx.w(R1, CTX, SK_BUFF_MD.packetType));
+    return;
+  }
   const { bitShift = 0, bitCount = 8 } = memberPlace(ctx.facts, 'sk_buff.pkt_type');
   ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.pkt_type'));
   if (bitShift > 0) ctx.out.emit(rsh.imm(R1, bitShift));
@@ -25,8 +33,10 @@ export function loadPacketType(ctx: HookContext): void {
 
 /** Eight characters of a device's name as they lie in memory. A missing device is a NULL pointer and reads as zeros. */
 export function loadDeviceName(ctx: HookContext, which: 'in' | 'out', half: 'high' | 'low'): void {
-  if (ctx.early === undefined) loadStatePointer(ctx, `nf_hook_state.${which}`);
-  else loadFrameDevice(ctx);
+  if (ctx.device !== undefined) ctx.out.emit(ldx.dw(R1, COUNTERS, NOTES.device));
+  else if (ctx.early === undefined) loadStatePointer(ctx, `nf_hook_state.${which}`);
+  else if (which === 'in') loadFrameDevice(ctx);
+  else ctx.out.emit(ldx.dw(R1, COUNTERS, NOTES.outDevice));
   castTo(ctx, 'net_device');
   const { offset } = memberPlace(ctx.facts, 'net_device.name');
   ctx.out.emit(ldx.dw(R1, R0, offset + (half === 'high' ? 0 : 8)));
@@ -65,6 +75,13 @@ export function loadIpv4TotalLength(ctx: HookContext): void {
     ldx.h(R1, R0, 2),
     endian.toBe(16, R1),
     jne.imm(R1, 0, done),
+  );
+  if (ctx.device !== undefined) {
+    // Any other packet without a total length has been dropped.
+    out.emit(loadNotedLength(R1), at(done));
+    return;
+  }
+  out.emit(
     // skb_shinfo lies at head + end.
     loadSkb(ctx, R2),
     loadMember(ctx, R1, R2, 'sk_buff.head'),

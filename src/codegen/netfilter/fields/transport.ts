@@ -2,6 +2,7 @@
 
 import { add, and, arsh, ldx, lsh, mov, rsh, sub, xor } from '../../../bpf/assembly.ts';
 import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
+import { loadNotedLength } from '../../device/notes.ts';
 import { NOTES } from '../../xdp/notes.ts';
 import { type HookContext, loadMember, loadSkb } from '../context.ts';
 import { COUNTERS, STACK } from '../layout.ts';
@@ -15,9 +16,9 @@ export function loadTransportLength(ctx: HookContext): void {
     return;
   }
   ctx.used.add('transportOffset');
+  if (ctx.device !== undefined) ctx.out.emit(loadNotedLength(R1));
+  else ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, R1, R1, 'sk_buff.len'));
   ctx.out.emit(
-    loadSkb(ctx, R1),
-    loadMember(ctx, R1, R1, 'sk_buff.len'),
     ldx.w(R2, R10, STACK.transportOffset),
     sub.reg(R1, R2),
     // The sign, spread over all bits and turned round, clears a negative number.

@@ -17,7 +17,7 @@ import {
   st,
   stx,
 } from '../../../bpf/assembly.ts';
-import type { Label } from '../../../bpf/code.ts';
+import type { CodeItem, Label } from '../../../bpf/code.ts';
 import { R0, R1, R2, R3, R5, R7, R8, R10 } from '../../../bpf/instruction.ts';
 import { PAYLOAD, REGION } from '../../../classify/image.ts';
 import { ACTIONS, type RunAction } from '../../../classify/shape.ts';
@@ -113,8 +113,8 @@ function emitGuards({ ctx, shape, frame }: LookupContext): readonly number[] {
 function emitVerdict(ctx: BodyContext, { tails, addition, loop }: RunHost): void {
   const { out } = ctx;
   out.emit(jeq.imm(R3, ACTIONS.hotdrop, tails.hotdrop));
-  if ((ctx.policy.effects?.length ?? 0) > 0 || ctx.early !== undefined) {
-    // A packet that is dropped may have a list of effects; an early program has tails of its own.
+  if ((ctx.policy.effects?.length ?? 0) > 0 || ctx.early !== undefined || ctx.device !== undefined) {
+    // A packet that is dropped may have a list of effects; programs on devices have tails of their own.
     out.emit(jeq.imm(R3, ACTIONS.accept, tails.accept[addition]), ja(tails.drop[addition]));
     return;
   }
@@ -123,6 +123,27 @@ function emitVerdict(ctx: BodyContext, { tails, addition, loop }: RunHost): void
   out.emit(add.reg(COUNTERS, R7));
   addPacket(ctx, COUNTERS, 0, addition);
   out.emit(mov.reg(R0, R8), exit());
+}
+
+/**
+ * dst = what the payload says (PAYLOAD) of the row that was found. `never`: where nothing ever leads. Uses `scratch`.
+ */
+export function loadOfRow(
+  { table, map }: RunSegment,
+  frame: LookupFrame,
+  dst: number,
+  scratch: number,
+  place: number,
+  never: Label,
+): readonly CodeItem[] {
+  return [
+    ldx.w(dst, R10, frame.row),
+    jge.imm(dst, table.shape.layout.rowCapacity, never),
+    lsh.imm(dst, 4),
+    lddw.mapValue(scratch, map, REGION.payload),
+    add.reg(scratch, dst),
+    ldx.w(dst, scratch, place),
+  ];
 }
 
 /** Counts with the offset in r5. Uses r1..r3. */
