@@ -11,6 +11,8 @@ const PROGRAMS = {
   conntrack: 'conntrack',
   tcpdump: 'tcpdump',
   ethtool: 'ethtool',
+  zsh: 'zsh',
+  fish: 'fish',
 };
 
 /** @param {string} program */

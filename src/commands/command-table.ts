@@ -196,6 +196,14 @@ export const COMMANDS = {
     ],
     load: () => import('./demo.ts'),
   },
+  completion: {
+    summary: 'print the script by which a shell completes the words of bpfilter',
+    operands: 'bash|zsh|fish',
+    minOperands: 1,
+    options: { help: HELP },
+    details: ['For bash: `source <(bpfilter completion bash)`. Packages install it.'],
+    load: () => import('./completion.ts'),
+  },
 } as const satisfies Record<string, CommandSpec>;
 
 export type CommandName = keyof typeof COMMANDS;

@@ -91,10 +91,11 @@ const found = new Map<Family, IptablesPrograms>();
 export function findIptables(family: Family): IptablesPrograms | undefined {
   const known = found.get(family);
   if (known !== undefined) return known;
-  for (const middle of ['-legacy', '']) {
+  for (const middle of ['-legacy', '', '-nft']) {
     const programs = { restore: `${PREFIX[family]}${middle}-restore`, save: `${PREFIX[family]}${middle}-save` };
     const version = run(programs.restore, ['--version']);
-    if (version.status !== 0) continue;
+    // Where bpfilter itself is what the system calls iptables, the system's own goes by its longer name.
+    if (version.status !== 0 || version.stdout.includes('(bpfilter)')) continue;
     const result = Object.freeze({ ...programs, legacy: middle !== '' || !version.stdout.includes('nf_tables') });
     found.set(family, result);
     return result;
