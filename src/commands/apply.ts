@@ -8,15 +8,17 @@ import { wholeNumber } from './arguments.ts';
 import { EXIT, type Invocation } from './command.ts';
 import { earlyDevices, earlyJson, earlyText } from './early.ts';
 import { parseFiles, readFiles, report, requireOnePerFamily } from './operands.ts';
-import { netnsOf } from './options.ts';
+import { netnsFor } from './options.ts';
+import { patiently } from './patience.ts';
 import { placementTable } from './placement-table.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { options, output } = invocation;
+  const { options, output, host } = invocation;
+  const netns = netnsFor(invocation);
   const waitSeconds = wholeNumber('wait', options['wait']) ?? 0;
   const files = readFiles(invocation);
   requireOnePerFamily(files);
-  const rulesets = parseFiles(files, output);
+  const rulesets = parseFiles(files, output, host);
   if (rulesets === undefined) return EXIT.usage;
 
   // Only now: a faulty rule set is reported on every machine, whatever its kernel can do.
@@ -24,9 +26,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const facts = requiredKernelFacts();
   const { readObjects } = await import('../firewall/objects.ts');
   const { withSession } = await import('../firewall/session.ts');
-  const objects = withSession(netnsOf(options), () => readObjects(rulesets));
+  const objects = withSession(netns, () => readObjects(rulesets));
   const { networkDevices } = await import('../kernel/devices.ts');
-  const early = earlyDevices(options, () => withSession(netnsOf(options), networkDevices));
+  const early = earlyDevices(options, () => withSession(netns, networkDevices));
   const planOptions = {
     counters: options['counters'] === true,
     strict: options['strict'] === true,
@@ -34,7 +36,7 @@ export async function run(invocation: Invocation): Promise<number> {
     ...(early === undefined ? {} : { early }),
   };
   const { namesInForce } = await import('../firewall/names-in-force.ts');
-  const named = withSession(netnsOf(options), ({ layout }) => namesInForce(layout));
+  const named = withSession(netns, ({ layout }) => namesInForce(layout));
   const results = planFamilies(rulesets, facts, planOptions, named);
   const diagnostics = results.flatMap((result) => result.diagnostics);
   report(diagnostics, output);
@@ -46,9 +48,14 @@ export async function run(invocation: Invocation): Promise<number> {
   if (options['dry-run'] !== true) {
     const { applyPlans } = await import('../firewall/install.ts');
     const { withExclusiveSession } = await import('../firewall/session.ts');
-    result = explainingFailure(plans, () =>
-      withExclusiveSession(netnsOf(options), waitSeconds, (session) => applyPlans(session.layout, plans)),
-    );
+    const change = (wait: number): ApplyResult =>
+      explainingFailure(plans, () =>
+        withExclusiveSession(netns, wait, (session) => {
+          host.begin();
+          return applyPlans(session.layout, plans);
+        }),
+      );
+    result = host.shared ? await patiently(waitSeconds, change) : change(waitSeconds);
   }
   for (const warning of result?.warnings ?? []) output.err(`bpfilter apply: warning: ${warning}`);
   output.out(options['json'] === true ? asJson(plans, result) : asText(plans));

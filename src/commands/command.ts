@@ -3,6 +3,7 @@
  * manual are derived, and a function that runs it.
  */
 
+import type { Host } from './host.ts';
 import type { Output } from './output.ts';
 
 /** One option of a command. A boolean unless `value` names the value it takes. */
@@ -41,6 +42,7 @@ export interface Invocation {
   /** Options that were given: `true` for booleans, the text for others. */
   readonly options: Readonly<Record<string, string | true>>;
   readonly output: Output;
+  readonly host: Host;
 }
 
 /** Exit statuses of every command. */

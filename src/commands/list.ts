@@ -7,14 +7,16 @@ import type { Counters, Table } from '../rules/model.ts';
 import { EXIT, type Invocation } from './command.ts';
 import { listJson } from './list-json.ts';
 import { chosenFamily } from './operands.ts';
-import { netnsOf, tableOf } from './options.ts';
+import { netnsFor, tableOf } from './options.ts';
 import { ruleWords } from './rule-words.ts';
 import { textTable } from './text-table.ts';
 
-export async function run({ options, output }: Invocation): Promise<number> {
+export async function run(invocation: Invocation): Promise<number> {
+  const { options, output } = invocation;
+  const netns = netnsFor(invocation);
   const family = chosenFamily(options);
   const table = tableOf(options);
-  const all = withSession(netnsOf(options), ({ layout }) => readInForce(layout));
+  const all = withSession(netns, ({ layout }) => readInForce(layout));
   const shown = all === undefined ? undefined : select(all, family, table);
   for (const warning of (all?.families ?? []).flatMap((item) => item.warnings)) {
     output.err(`bpfilter list: warning: ${warning}`);

@@ -5,12 +5,14 @@ import { parseArguments } from './arguments.ts';
 import { type CommandSpec, EXIT, UsageError } from './command.ts';
 import { COMMANDS, findCommand } from './command-table.ts';
 import { describeFailure } from './failures.ts';
+import { type Host, HostQuestion, ownHost } from './host.ts';
 import { isProgram } from './iptables/programs.ts';
+import type { Place } from './iptables/run-program.ts';
 import { type Output, processOutput } from './output.ts';
 import { commandHelp, generalHelp, usageLine } from './usage.ts';
 
-/** Runs `bpfilter` with these arguments (without program names) and resolves to the exit status. Never throws. */
-export async function main(argv: readonly string[], output: Output): Promise<number> {
+/** Runs `bpfilter` with these arguments (without program names) and resolves to the exit status. Throws only HostQuestion. */
+export async function main(argv: readonly string[], output: Output, place: Place = { host: ownHost }): Promise<number> {
   const [name, ...rest] = argv;
   if (name === '--help' || name === '-h' || name === 'help') return help(rest, output);
   if (name === '--version' || name === '-V') {
@@ -23,7 +25,7 @@ export async function main(argv: readonly string[], output: Output): Promise<num
   }
   if (isProgram(name)) {
     const { runProgram } = await import('./iptables/run-program.ts');
-    return runProgram(name, rest, output);
+    return runProgram(name, rest, output, place);
   }
   const spec = findCommand(name);
   if (spec === undefined) {
@@ -31,10 +33,16 @@ export async function main(argv: readonly string[], output: Output): Promise<num
     output.err(`bpfilter: "${name}" is not a command; there are ${commands}`);
     return EXIT.usage;
   }
-  return runCommand(name, spec, rest, output);
+  return runCommand(name, spec, rest, output, place.host);
 }
 
-async function runCommand(name: string, spec: CommandSpec, argv: readonly string[], output: Output): Promise<number> {
+async function runCommand(
+  name: string,
+  spec: CommandSpec,
+  argv: readonly string[],
+  output: Output,
+  host: Host,
+): Promise<number> {
   try {
     const { operands, options } = parseArguments(spec, argv);
     if (options['help'] === true) {
@@ -42,8 +50,9 @@ async function runCommand(name: string, spec: CommandSpec, argv: readonly string
       return EXIT.done;
     }
     const command = await spec.load();
-    return await command.run({ command: name, operands, options, output });
+    return await command.run({ command: name, operands, options, output, host });
   } catch (error) {
+    if (error instanceof HostQuestion) throw error;
     if (error instanceof UsageError) {
       output.err(`bpfilter ${name}: ${error.message}\n${usageLine(name, spec)}\nTry: bpfilter ${name} --help`);
       return EXIT.usage;

@@ -1,13 +1,13 @@
 /** FILE operands: reads them, finds their families, parses them, prints what is wrong with them. */
 
-import { readFileSync } from 'node:fs';
 import { type Diagnostic, formatDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceText } from '../diagnostics/source.ts';
 import { parseRuleset } from '../languages/iptables/parse.ts';
 import { FAMILIES, type Family } from '../packet/netfilter.ts';
 import type { Ruleset } from '../rules/model.ts';
-import { hostAccounts } from './accounts.ts';
+import { accountsOf } from './accounts.ts';
 import { type Invocation, UsageError } from './command.ts';
+import { type Host, HostQuestion, ownHost } from './host.ts';
 import type { Output } from './output.ts';
 
 /** A file as it was named, with the family it is for. */
@@ -37,14 +37,15 @@ export function readFiles(invocation: Invocation): readonly RuleFile[] {
   }
   return invocation.operands.map((operand) => ({
     family: familyOf(operand, chosen),
-    source: { name: operand === '-' ? '<stdin>' : operand, text: readText(operand) },
+    source: { name: operand === '-' ? '<stdin>' : operand, text: readText(operand, invocation.host) },
   }));
 }
 
-function readText(operand: string): string {
+function readText(operand: string, host: Host): string {
   try {
-    return readFileSync(operand === '-' ? 0 : operand, 'utf8');
+    return operand === '-' ? host.readInput() : host.readFile(operand);
   } catch (error) {
+    if (error instanceof HostQuestion) throw error;
     throw new UsageError(`cannot read ${operand}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
@@ -62,8 +63,12 @@ export function requireOnePerFamily(files: readonly RuleFile[]): void {
 }
 
 /** Parses every file and reports every fault of all of them; undefined when one of them has errors. */
-export function parseFiles(files: readonly RuleFile[], output: Output): readonly Ruleset[] | undefined {
-  const results = files.map((file) => parseRuleset(file.source, file.family, { accounts: hostAccounts }));
+export function parseFiles(
+  files: readonly RuleFile[],
+  output: Output,
+  host: Host = ownHost,
+): readonly Ruleset[] | undefined {
+  const results = files.map((file) => parseRuleset(file.source, file.family, { accounts: accountsOf(host) }));
   report(
     results.flatMap((result) => result.diagnostics),
     output,

@@ -10,6 +10,11 @@ export function netnsOf(options: Invocation['options']): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
+/** The namespace of --netns, else that of the process which asks. */
+export function netnsFor({ options, host }: Pick<Invocation, 'options' | 'host'>): string | undefined {
+  return netnsOf(options) ?? host.netns;
+}
+
 /** --table, undefined for all. Throws UsageError for a name that is no table. */
 export function tableOf(options: Invocation['options']): TableName | undefined {
   const name = options['table'];

@@ -5,12 +5,14 @@ import { withSession } from '../firewall/session.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import { EXIT, type Invocation } from './command.ts';
 import { chosenFamily } from './operands.ts';
-import { netnsOf, tableOf } from './options.ts';
+import { netnsFor, tableOf } from './options.ts';
 
-export async function run({ options, output }: Invocation): Promise<number> {
+export async function run(invocation: Invocation): Promise<number> {
+  const { options, output } = invocation;
+  const netns = netnsFor(invocation);
   const family = chosenFamily(options) ?? 'ipv4';
   const only = tableOf(options);
-  const read = withSession(netnsOf(options), ({ layout }) => readRuleset(layout, family));
+  const read = withSession(netns, ({ layout }) => readRuleset(layout, family));
   if (read === undefined) return EXIT.done;
   const { ruleset, warnings } = read;
   for (const warning of warnings) output.err(`bpfilter save: warning: ${warning}`);

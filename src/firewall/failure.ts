@@ -18,6 +18,13 @@ export class FirewallError extends Error {
   }
 }
 
+/** Somebody else has held the namespace for as long as the caller was ready to wait; nothing has happened. */
+export class BusyError extends FirewallError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('denied', message, options);
+  }
+}
+
 export function isFirewallError(error: unknown): error is FirewallError {
   return error instanceof FirewallError;
 }

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { bpffsRoot } from '../kernel/bpffs.ts';
 import { LockTimeoutError, withLock } from '../kernel/lock.ts';
 import { namespaceCookie, withNamespace } from '../kernel/namespace.ts';
-import { FirewallError } from './failure.ts';
+import { BusyError } from './failure.ts';
 import { type Layout, layoutOf } from './layout.ts';
 
 const RUN_DIRECTORY = '/run/bpfilter';
@@ -43,8 +43,7 @@ export function alone<T>({ cookie }: Pick<Session, 'cookie'>, waitSeconds: numbe
     return withLock(`${RUN_DIRECTORY}/${cookie}.lock`, waitSeconds * 1000, fn);
   } catch (error) {
     if (!(error instanceof LockTimeoutError)) throw error;
-    throw new FirewallError(
-      'denied',
+    throw new BusyError(
       `another bpfilter is changing this network namespace${waitSeconds > 0 ? ` (waited ${waitSeconds} s)` : ''}; -w SECONDS waits for it`,
     );
   }

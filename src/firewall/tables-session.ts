@@ -70,6 +70,8 @@ export interface TablesSession {
     work: (now: TablesRead | undefined) => T,
     begin?: () => void,
   ): { readonly result: T; readonly outcome: TablesOutcome };
+  /** Whether rules of the family were in force when they were looked at last, and are kept warm. */
+  holds(family: Family): boolean;
   /** Whether many changes have made a look-up longer than it need be, and putting them in order again: for idle moments. */
   readonly compactionAdvised: boolean;
   compact(): void;
@@ -204,6 +206,7 @@ export function openTablesSession({ netns, keep }: TablesOptions): TablesSession
     read,
     replace,
     transact,
+    holds: (family) => views.has(family),
     get compactionAdvised() {
       return [...warms.values()].some((warm) => warm.compactionAdvised);
     },

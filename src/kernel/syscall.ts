@@ -32,6 +32,16 @@ export const SYSCALL_NUMBERS = {
   setfsuid: { x64: 122, arm64: 151 },
   setfsgid: { x64: 123, arm64: 152 },
   sched_setaffinity: { x64: 203, arm64: 122 },
+  seccomp: { x64: 317, arm64: 277 },
+  pidfd_send_signal: { x64: 424, arm64: 424 },
+  pidfd_open: { x64: 434, arm64: 434 },
+  pidfd_getfd: { x64: 438, arm64: 438 },
+  process_vm_readv: { x64: 310, arm64: 270 },
+  process_vm_writev: { x64: 311, arm64: 271 },
+  execve: { x64: 59, arm64: 221 },
+  rt_sigaction: { x64: 13, arm64: 134 },
+  prlimit64: { x64: 302, arm64: 261 },
+  capget: { x64: 125, arm64: 90 },
 } as const satisfies Record<string, Record<'x64' | 'arm64', number>>;
 
 export type SyscallName = keyof typeof SYSCALL_NUMBERS;

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { hostAccounts } from '../../src/commands/accounts.ts';
+import { ownHost } from '../../src/commands/host.ts';
 import { hostNames } from '../../src/commands/iptables/names.ts';
 import { withTemporaryNamespace } from '../../src/kernel/namespace.ts';
 import {
@@ -58,7 +59,7 @@ suite('iptables commands', DIFFERENTIAL, () => {
 
   it.each(FAMILIES)('%s: random commands in memory and with iptables-legacy', (family) => {
     const program = { name: NAME[family], version: '1.8.9 (legacy)' };
-    const world: CommandWorld = { family, program, accounts: hostAccounts, names: hostNames() };
+    const world: CommandWorld = { family, program, accounts: hostAccounts, names: hostNames(ownHost) };
     const legacy = `${NAME[family]}-legacy`;
     withTemporaryNamespace(() => {
       const source = commandSource(SEED, family);

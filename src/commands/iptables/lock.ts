@@ -11,23 +11,39 @@ const DEFAULT_PATH = '/run/xtables.lock';
  */
 const PATIENCE = 5;
 
-/** Takes the lock. `wait`: seconds of -w, below zero without end, undefined without -w. @throws Stop with status 4 */
-export function takeXtablesLock(wait: number | undefined): FileLock {
-  const named = process.env['XTABLES_LOCKFILE'] ?? '';
-  const path = named === '' ? DEFAULT_PATH : named;
-  const seconds = wait === undefined ? PATIENCE : wait <= 0 ? Number.POSITIVE_INFINITY : wait;
-  try {
-    return acquireLock(path, seconds * 1000);
-  } catch (error) {
-    if (error instanceof Error && error.name === 'LockTimeoutError') {
-      const hint = wait === undefined ? 'Perhaps you want to use the -w option?' : `Stopped waiting after ${wait}s.`;
-      throw new Stop(
-        STATUS.resource,
-        `Can't lock ${path}: Resource temporarily unavailable\nAnother app is currently holding the xtables lock. ${hint}\n`,
-      );
+/** How often to look again, in milliseconds. */
+const RETRY_MS = 10;
+
+/** Takes the lock at `named` (empty: where it is by default). `wait`: seconds of -w, below zero without end, undefined without -w. @throws Stop with status 4 */
+export async function takeXtablesLock(named: string, wait: number | undefined): Promise<FileLock> {
+  const path = lockPath(named);
+  const deadline = performance.now() + waitSeconds(wait) * 1000;
+  for (;;) {
+    try {
+      return acquireLock(path, 0);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'LockTimeoutError')
+        throw new Stop(STATUS.resource, `Fatal: can't open lock file ${path}: ${describe(error)}\n`);
+      if (performance.now() >= deadline) {
+        const hint = wait === undefined ? 'Perhaps you want to use the -w option?' : `Stopped waiting after ${wait}s.`;
+        throw new Stop(
+          STATUS.resource,
+          `Can't lock ${path}: Resource temporarily unavailable\nAnother app is currently holding the xtables lock. ${hint}\n`,
+        );
+      }
     }
-    throw new Stop(STATUS.resource, `Fatal: can't open lock file ${path}: ${describe(error)}\n`);
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
+}
+
+/** XTABLES_LOCKFILE, or where the lock is without it. */
+export function lockPath(named: string): string {
+  return named === '' ? DEFAULT_PATH : named;
+}
+
+/** How long -w says to wait, in seconds. */
+export function waitSeconds(wait: number | undefined): number {
+  return wait === undefined ? PATIENCE : wait <= 0 ? Number.POSITIVE_INFINITY : wait;
 }
 
 const TEXTS: Readonly<Record<string, string>> = {
