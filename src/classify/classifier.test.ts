@@ -10,7 +10,7 @@ import { firstRowOf, linearLookup, type Rows, rowsBuilder } from './rows.ts';
 import { FIRST_ROW_WORD, LEAF_CONTINUES, NOTHING, SLOT_WORDS } from './slots.ts';
 import { walkTree } from './walk.ts';
 
-const CHOICES: readonly Choice[] = ['auto', 'linear', 'trees', 'hashes'];
+const CHOICES: readonly Choice[] = ['auto', 'linear', 'trees', 'hashes', 'ordered'];
 
 /** The look-up as generated code does it: rows are compared by the records that stand in the slots. */
 function lookupByRecords(classifier: Classifier, key: Uint32Array): number {

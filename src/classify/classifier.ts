@@ -11,6 +11,7 @@ import { buildForest } from './forest.ts';
 import { findGroups } from './group.ts';
 import { bucketOfKey } from './hash.ts';
 import { encodeRecords, type LanePlan, type RecordTable } from './lanes.ts';
+import { orderedPart } from './ordered.ts';
 import { hashPart, type Part } from './part.ts';
 import { partsCost } from './parts-cost.ts';
 import { linearLookup, type Rows } from './rows.ts';
@@ -26,8 +27,10 @@ export interface Classifier {
   readonly cost: Cost;
 }
 
-/** `auto`: whatever costs least. The others force one kind, for tests and measurements. */
-export type Choice = 'auto' | 'linear' | 'trees' | 'hashes';
+/**
+ * `auto`: whatever costs least. The others force one kind, for tests and measurements; `linear` is code, `ordered` the same list in memory (ordered.ts).
+ */
+export type Choice = 'auto' | 'linear' | 'trees' | 'hashes' | 'ordered';
 
 /** Below this share of the rows a group is not worth a hash of its own. */
 const GROUP_SHARE = 1 / 4;
@@ -51,6 +54,7 @@ export function buildClassifier(rows: Rows, choice: Choice = 'auto'): Classifier
 /** Parts of the rows `list` (ascending), by their first row. @throws RangeError beyond MAX_DIMENSIONS */
 export function buildParts(rows: Rows, records: RecordTable, list: Uint32Array, choice: Choice): readonly Part[] {
   if (rows.max.length > MAX_DIMENSIONS) throw new RangeError(`more than ${MAX_DIMENSIONS} dimensions`);
+  if (choice === 'ordered') return [orderedPart(rows, records)];
   const sorted = (parts: readonly Part[]): readonly Part[] => [...parts].sort((a, b) => a.firstRow - b.firstRow);
   if (choice === 'trees') return sorted(buildForest(rows, records, list));
 

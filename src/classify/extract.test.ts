@@ -148,7 +148,7 @@ const OPTIONS = fc.record({
   maxAxes: fc.constantFrom(1, 3, 12),
   maxRowsPerRule: fc.constantFrom(1, 4, 64),
 });
-const CHOICE = fc.constantFrom<Choice>('auto', 'trees', 'hashes', 'linear');
+const CHOICE = fc.constantFrom<Choice>('auto', 'trees', 'hashes', 'ordered', 'linear');
 
 function hooksOf(policy: TablePolicy): readonly Hook[] {
   return policy.chains.flatMap((chain) => (chain.base === undefined ? [] : [chain.base.hook]));

@@ -6,12 +6,15 @@
  * behind it.
  */
 import { fieldMax } from '../policy/expr.ts';
-import { FIELDS, type FieldName } from '../policy/fields.ts';
-import type { Condition, Expr, PolicyRule, Test } from '../policy/ir.ts';
+import { FIELDS } from '../policy/fields.ts';
+import type { Condition, Expr, Test } from '../policy/ir.ts';
+import { isColumns, type RuleSequence, ruleLike } from '../policy/policy-columns.ts';
 import { addRows, addSimpleRow, axisFinder, partsOf } from './box-parts.ts';
+import { kindQuestions, kindRows } from './column-rows.ts';
 import { type Axis, type Dimension, planAxis, wordsUsed } from './dimension.ts';
 import { type GuardRows, guardRowsBuilder } from './guard-rows.ts';
 import { guardCollector } from './guards.ts';
+import { MOST_BOUNDARIES, type Questions } from './questions.ts';
 import { type Rows, rowsBuilder } from './rows.ts';
 import { splitRule } from './split-rule.ts';
 
@@ -50,11 +53,10 @@ export interface ExtractOptions {
 export const EXTRACT_OPTIONS: ExtractOptions = { minRules: 24, maxAxes: 12, maxRowsPerRule: 64 };
 
 /** The segments of a chain in order; together they are all its rules. */
-export function extractRuns(
-  rules: readonly PolicyRule[],
-  options: ExtractOptions = EXTRACT_OPTIONS,
-): readonly Segment[] {
+export function extractRuns(rules: RuleSequence, options: ExtractOptions = EXTRACT_OPTIONS): readonly Segment[] {
+  const askedByKind = isColumns(rules) ? kindQuestions(rules) : undefined;
   const segments: Segment[] = [];
+  const stops = stopsLookUps(rules);
   let questions: Questions = new Map();
   let linearFrom = 0;
   let from = 0;
@@ -66,18 +68,21 @@ export function extractRuns(
     }
     from = to + 1;
     questions = new Map();
+    askedByKind?.forget();
   };
   // What is split here is split again for the rows: keeping it for all rules costs more than making it twice.
   for (let index = 0; index < rules.length; index++) {
-    const rule = splitRule(rules[index]!);
+    if (askedByKind?.add(index) === true) continue;
+    const rule = splitRule(rules.at(index)!);
     // Asked of every packet and never the end of it: a look-up would stop there every time.
-    if (!rule.final && !rule.never && rule.box.length === 0) close(index);
+    if (stops && !rule.final && !rule.never && rule.box.length === 0) close(index);
     else {
       for (const test of rule.box) collect(questions, test);
       // What was asked before a guard may have been narrowed behind it.
       for (const { before } of rule.guards) {
         for (const test of before) if (!rule.box.includes(test)) collect(questions, test);
       }
+      askedByKind?.learn(index, rule, questions);
     }
   }
   close(rules.length);
@@ -85,19 +90,22 @@ export function extractRuns(
   return segments;
 }
 
-type Questions = Map<FieldName, Question[]>;
+/** From here on rules without a box are too much code: they are looked at one after the other, but in memory (ordered.ts). */
+const MANY_STOPS = 1000;
 
-interface Question {
-  readonly field: FieldName;
-  readonly mask: bigint | undefined;
-  readonly boundaries: Set<bigint>;
-  uses: number;
-  /** Words of a wide field that some range does not leave open. */
-  words: number;
+/** Whether rules without a box that may let packets go on stay outside of runs. */
+function stopsLookUps(rules: RuleSequence): boolean {
+  let count = 0;
+  for (let at = 0; at < rules.length; at++) {
+    const { conditions, action } = ruleLike(rules, at);
+    const plain = conditions.some((condition) => condition.kind === 'require' && condition.expr.kind === 'test');
+    if (!plain && (conditions.length > 0 || action.kind === 'continue' || action.kind === 'log')) count++;
+  }
+  return count < MANY_STOPS;
 }
 
 function extractRun(
-  rules: readonly PolicyRule[],
+  rules: RuleSequence,
   from: number,
   to: number,
   axes: readonly Axis[],
@@ -110,13 +118,18 @@ function extractRun(
   const guardRows = guardRowsBuilder(max, to - from);
   const residual = new Map<number, readonly Condition[]>();
   const find = axisFinder(axes);
+  const { maxRowsPerRule } = options;
+  const addKind = isColumns(rules)
+    ? kindRows(rules, { from, builder, guardRows, residual, find, maxRowsPerRule })
+    : undefined;
   for (let index = from; index < to; index++) {
-    const rule = splitRule(rules[index]!);
+    if (addKind?.(index) === true) continue;
+    const rule = splitRule(rules.at(index)!);
     if (rule.guards.length > 0) {
       const boxes = (tests: readonly Test[]) => partsOf(tests, find, options.maxRowsPerRule);
       if (!guardRows.add(index - from, rule.guards, boxes, find)) {
         // Some guard is none that a look-up can ask about: the rule runs as it stands wherever the tests before it hold.
-        residual.set(index, rules[index]!.conditions);
+        residual.set(index, rules.at(index)!.conditions);
         addRows(builder, index - from, false, boxes(rule.guards[0]!.before).parts);
         continue;
       }
@@ -142,6 +155,8 @@ function planAxes(questions: Questions, maxAxes: number): readonly Axis[] {
     .flat()
     .sort((a, b) => b.uses - a.uses)
     .slice(0, maxAxes);
+  // A run has one dimension at least, asked or not.
+  if (kept.length === 0) kept.push({ field: 'meta.length', mask: undefined, boundaries: new Set(), uses: 0, words: 1 });
   const axes: Axis[] = [];
   let first = 0;
   for (const { field, mask, boundaries, words } of kept) {
@@ -168,8 +183,7 @@ function collect(questions: Questions, test: Test): void {
   if (FIELDS[test.field].bits > 32) {
     for (const range of test.ranges) question.words = Math.max(question.words, wordsUsed(test.field, range));
   }
-  // Many boundaries are all alike: from here on only their number matters.
-  if (question.boundaries.size > 64) return;
+  if (question.boundaries.size > MOST_BOUNDARIES) return;
   for (const { min, max } of test.ranges) {
     if (min > 0n) question.boundaries.add(min - 1n);
     if (max < (test.mask ?? fieldMax(test.field))) question.boundaries.add(max);

@@ -4,7 +4,7 @@
  *         0   u32 active table, 0 .. TABLES - 1; read once for a look-up
  *        64   TABLES tables of 64 part descriptors, u64 each: { u32 root or first bucket, u32 number of slots }; 0 slots: no part
  *             TABLES tables of 64 first orders, u32 each: no row of the part has a smaller order
- *             payload: rowCapacity x 16 bytes { u32 order, u32 counter offset, u32 action, u32 reserved }
+ *             payload: rowCapacity x 16 bytes { u32 order, u32 counter offset, u32 action, u32 parameter (shared-code.ts) }
  *    heap     slots of 32 bytes (slots.ts); all numbers of slots count from the heap's first slot, in parts too: a change copies
  *             the slots on its path up to a new root, and whatever it did not touch stays where it is (live/)
  *    padding  1 KiB: records of the last slot may be read beyond it
@@ -42,7 +42,7 @@ export const REGION = {
   padding: 1024,
 } as const;
 /** Where the words of a payload row lie, in bytes. */
-export const PAYLOAD = { order: 0, counter: 4, action: 8 } as const;
+export const PAYLOAD = { order: 0, counter: 4, action: 8, parameter: 12 } as const;
 
 /** Orders are smaller; it stands for "nothing found". */
 export const NO_ORDER = 0xffffffff;
@@ -83,6 +83,8 @@ export interface Payload {
   readonly counter: Uint32Array;
   /** Number of the action (RunShape.actions). */
   readonly action: Uint32Array;
+  /** What of the rule its code does not say (shared-code.ts); 0 without it. */
+  readonly parameter?: Uint32Array;
 }
 
 /**
@@ -101,6 +103,7 @@ export function encodeRegion(
     words[at] = payload.order[row]!;
     words[at + 1] = payload.counter[row]!;
     words[at + 2] = payload.action[row]!;
+    if (payload.parameter !== undefined) words[at + 3] = payload.parameter[row]!;
   }
   for (let place = 0; place < PART_PLACES; place++) words[REGION.firstOrders / 4 + place] = NO_ORDER;
   let first = 0;

@@ -1,7 +1,9 @@
 /** What the rules of a run do once they are the answer, numbered: rules that do the same share a number. */
-import type { Action, PolicyRule } from '../policy/ir.ts';
+import type { Action } from '../policy/ir.ts';
+import { type RuleSequence, ruleLike } from '../policy/policy-columns.ts';
 import type { Run } from './extract.ts';
 import type { RunAction } from './shape.ts';
+import { type SharedCode, sharedKey } from './shared-code.ts';
 
 export interface NumberedActions {
   readonly actions: readonly RunAction[];
@@ -10,7 +12,7 @@ export interface NumberedActions {
 }
 
 /** The numbers of hotdrop, accept and drop are those of ACTIONS. */
-export function runActions(rules: readonly PolicyRule[], run: Run): NumberedActions {
+export function runActions(rules: RuleSequence, run: Run, shared?: SharedCode): NumberedActions {
   const actions: RunAction[] = [
     { kind: 'hotdrop' },
     { kind: 'act', action: { kind: 'accept' } },
@@ -25,15 +27,19 @@ export function runActions(rules: readonly PolicyRule[], run: Run): NumberedActi
     const entry = run.rows.entry[row]!;
     if (entry === last) continue;
     last = entry;
-    const { action } = rules[run.from + entry]!;
+    const rule = ruleLike(rules, run.from + entry);
+    const { action } = rule;
     const conditions = run.residual.get(run.from + entry);
-    const key = conditions === undefined ? keyOf(action) : undefined;
+    const same = conditions === undefined ? keyOf(action) : undefined;
+    const alike =
+      same !== undefined || shared === undefined ? undefined : sharedKey(rule, conditions ?? [], shared.states);
+    const key = same ?? (alike === undefined ? undefined : `shared ${alike}`);
     let number = key === undefined ? undefined : known.get(key);
     if (number === undefined) {
       number = actions.length;
-      actions.push(
-        key === undefined ? { kind: 'entry', entry, row, conditions: conditions ?? [] } : { kind: 'act', action },
-      );
+      if (same !== undefined) actions.push({ kind: 'act', action });
+      else if (alike !== undefined) actions.push({ kind: 'shared', rule, conditions: conditions ?? [] });
+      else actions.push({ kind: 'entry', entry, row, conditions: conditions ?? [] });
       if (key !== undefined) known.set(key, number);
     }
     ofEntry[entry] = number;
@@ -60,5 +66,8 @@ function keyOf(action: Action): string | undefined {
 
 /** Whether a look-up of this run may have to go on behind a row. */
 export function goesOn(actions: readonly RunAction[]): boolean {
-  return actions.some((item) => item.kind === 'entry' || (item.kind === 'act' && item.action.kind === 'continue'));
+  return actions.some(
+    (item) =>
+      item.kind === 'entry' || item.kind === 'shared' || (item.kind === 'act' && item.action.kind === 'continue'),
+  );
 }

@@ -2,6 +2,7 @@
  * A run as memory and shape: what a program reads (image.ts) and what it has in its code (shape.ts).
  */
 import type { PolicyRule } from '../policy/ir.ts';
+import { counterAt, type RuleSequence, ruleLike } from '../policy/policy-columns.ts';
 import { buildClassifier, buildParts, type Choice } from './classifier.ts';
 import type { Run } from './extract.ts';
 import { buildApartOnly } from './forest.ts';
@@ -9,10 +10,12 @@ import { encodeRegion, PART_PLACES, type Payload, type PlacedPart, regionLayout 
 import { encodeRecords } from './lanes.ts';
 import { rankEntries } from './live/parts.ts';
 import { createSequence } from './live/sequence.ts';
+import { orderBefore, orderedOrder, orderedPays } from './ordered.ts';
 import type { Part } from './part.ts';
 import { joinRows, type Rows } from './rows.ts';
 import { runActions } from './run-actions.ts';
 import { ACTIONS, GUARD_PLACES, MAX_RULE_PARTS, type RunShape, type ShapePlace, SPARE_PLACES } from './shape.ts';
+import type { SharedCode } from './shared-code.ts';
 
 export interface RunTable {
   readonly shape: RunShape;
@@ -27,7 +30,9 @@ export interface RunTable {
 export interface RunTableOptions {
   readonly choice: Choice;
   /** Byte offset of a rule's counter from a CPU's first. */
-  readonly counterOffset: (rule: PolicyRule) => number;
+  readonly counterOffset: (rule: Pick<PolicyRule, 'counter'>) => number;
+  /** What rules need to share their code; without it every rule whose code is not the action alone has its own. */
+  readonly shared?: SharedCode;
 }
 
 /** Dimensions that a program keeps a key of. */
@@ -43,26 +48,27 @@ const SURELY = 4000;
 
 /** The table of a run of a chain's rules; undefined when its rules had better run one after the other. */
 export function buildRunTable(
-  rules: readonly PolicyRule[],
+  rules: RuleSequence,
   run: Run,
-  { choice, counterOffset }: RunTableOptions,
+  { choice, counterOffset, shared }: RunTableOptions,
 ): RunTable | undefined {
   if (run.dimensions.length > MAX_KEY || run.dimensions.length === 0) return undefined;
   const { count } = run.rows;
   if (choice === 'auto' && count < SURELY && goingOn(run.rows) > MAY_GO_ON * count) return undefined;
-  const classifier = buildClassifier(run.rows, choice);
+  const ordered = choice === 'ordered' || (choice === 'auto' && orderedPays(run.rows));
+  const classifier = buildClassifier(run.rows, ordered ? 'ordered' : choice);
   if (classifier.kind === 'linear' || classifier.parts.length > MAX_RULE_PARTS) return undefined;
 
   const rows = joinRows([run.rows, ...run.guards.map((guard) => guard.rows)]);
-  const { parts, places, guards } = place(classifier.parts, rows, run, choice);
+  const { parts, places, guards } = place(classifier.parts, rows, run, choice, ordered);
   if (places.length > PART_PLACES) return undefined;
   const longest = Math.max(...parts.map(({ part }) => part.longestLeaf));
   if (longest > MAX_LEAF_SLOTS) return undefined;
   const slots = parts.reduce((sum, { part }) => sum + part.slots, 0);
   const buckets = parts.reduce((sum, { part }) => sum + (part.hash === undefined ? 0 : 1 << part.hash.bits), 0);
   const layout = regionLayout(withRoom(rows.count), 2 * slots + LEAST_ROOM + COPIES * buckets);
-  const { actions, ofEntry } = runActions(rules, run);
-  const payload = payloadOf(rules, run, rows, ofEntry, counterOffset);
+  const { actions, ofEntry } = runActions(rules, run, shared);
+  const payload = payloadOf(rules, run, rows, ofEntry, { counterOffset, ordered, ...(shared && { shared }) });
   const shape: RunShape = {
     dimensions: run.dimensions,
     plan: classifier.plan,
@@ -98,6 +104,7 @@ function place(
   rows: Rows,
   run: Run,
   choice: Choice,
+  ordered: boolean,
 ): Pick<RunTable, 'parts'> & Pick<RunShape, 'places' | 'guards'> {
   const parts: PlacedPart[] = [];
   const places: ShapePlace[] = [];
@@ -110,7 +117,8 @@ function place(
     for (let i = 0; i < spare; i++) places.push({});
     return { from, to: places.length };
   };
-  put(main, SPARE_PLACES);
+  put(main, ordered ? 0 : SPARE_PLACES);
+  if (ordered) places[0] = { ordered };
   const records = run.guards.length === 0 ? undefined : encodeRecords(rows);
   let first = run.rows.count;
   const guards = run.guards.map(({ hotdrop, rows: { count } }) => {
@@ -123,25 +131,33 @@ function place(
   return { parts, places, guards };
 }
 
-/** Orders as a live run begins with (live/live-run.ts); at one entry the guard's comes right before the rule's. */
+interface PayloadOptions extends Omit<RunTableOptions, 'choice'> {
+  readonly ordered: boolean;
+}
+
+/** Orders as a live run begins with (live/live-run.ts), or as an ordered part needs them; at one entry the guard's comes right before the rule's. */
 function payloadOf(
-  rules: readonly PolicyRule[],
+  rules: RuleSequence,
   run: Run,
   rows: Rows,
   actionOf: Uint32Array,
-  counterOffset: (rule: PolicyRule) => number,
+  { counterOffset, shared, ordered }: PayloadOptions,
 ): Payload {
   const ranked = rankEntries(rows);
   const sequence = createSequence(ranked.rules, ranked.rules);
   const order = new Uint32Array(rows.count);
   const counter = new Uint32Array(rows.count);
   const action = new Uint32Array(rows.count);
+  const parameter = new Uint32Array(rows.count);
   for (let row = 0; row < rows.count; row++) {
     const entry = rows.entry[row]!;
     const guard = row >= run.rows.count;
-    order[row] = 2 * sequence.order[ranked.entry[row]!]! - (guard ? 1 : 0);
+    if (ordered) order[row] = guard ? orderBefore(run.rows, entry) : orderedOrder(run.rows, entry);
+    else order[row] = 2 * sequence.order[ranked.entry[row]!]! - (guard ? 1 : 0);
     action[row] = guard ? ACTIONS.hotdrop : actionOf[entry]!;
-    if (!guard) counter[row] = counterOffset(rules[run.from + entry]!);
+    if (guard) continue;
+    counter[row] = counterOffset({ counter: counterAt(rules, run.from + entry) });
+    if (shared !== undefined) parameter[row] = shared.parameterOf(ruleLike(rules, run.from + entry));
   }
-  return { count: rows.count, order, counter, action };
+  return { count: rows.count, order, counter, action, parameter };
 }

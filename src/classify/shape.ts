@@ -2,7 +2,7 @@
  * What a program knows of a run: everything that is in its code and not in the region (image.ts). As long as a change of rules keeps the
  * shape, it is a change of memory; another shape takes another program.
  */
-import type { Action, Condition, Expr } from '../policy/ir.ts';
+import type { Action, Condition, Expr, PolicyRule } from '../policy/ir.ts';
 import type { Dimension } from './dimension.ts';
 import type { HashSpec } from './hash.ts';
 import { PART_PLACES, type RegionLayout } from './image.ts';
@@ -14,6 +14,8 @@ export type RunAction =
   | { readonly kind: 'hotdrop' }
   /** Count, then this; `continue` looks on behind the row. Never jump or log: they come back to their own place. */
   | { readonly kind: 'act'; readonly action: Action }
+  /** Conditions that are left and the action, for all rules in which they differ by nothing but what the row's parameter says (shared-code.ts). */
+  | { readonly kind: 'shared'; readonly rule: PolicyRule; readonly conditions: readonly Condition[] }
   /** Conditions that are left, then the rule's action: code of its own. `entry` counts from the run's first rule. */
   | { readonly kind: 'entry'; readonly entry: number; readonly row: number; readonly conditions: readonly Condition[] };
 
@@ -24,6 +26,8 @@ export const ACTIONS = { hotdrop: 0, accept: 1, drop: 2 } as const;
 export interface ShapePlace {
   /** The look-up begins at the slot that the hash names; at slot 0 without one. */
   readonly hash?: HashSpec;
+  /** All rows in one leaf, one behind the other: a look-up that goes on begins where it was (ordered.ts). */
+  readonly ordered?: boolean;
 }
 
 export interface RunGuard {

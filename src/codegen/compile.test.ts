@@ -9,6 +9,7 @@ import type { Family } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
 import { compileGeneration } from './compile.ts';
 import { MAP_NAMES } from './compiled.ts';
+import { STATE_BYTES } from './netfilter/stateful.ts';
 
 const HEAD = [':INPUT ACCEPT [0:0]', ':FORWARD ACCEPT [0:0]', ':OUTPUT ACCEPT [0:0]'];
 
@@ -45,11 +46,11 @@ describe('a compiled generation', () => {
     const { generation } = compile(filterPolicy('ipv4', ...HEAD, ...rules));
     const states = generation!.maps.find((map) => map.name === MAP_NAMES.states)!;
     const view = new DataView(states.initial!.buffer);
-    expect(states.valueSize).toBe(32);
+    expect(states.valueSize).toBe(2 * STATE_BYTES);
     // 5/s at HZ 250: a packet costs 6,400 credits (iptables-semantics, limit).
     expect(view.getUint32(8, true)).toBe(32_000);
     // It counts 0, 1, 2, 3 and matches when it comes to 0: packet 2 of every four, from 1 on.
-    expect(view.getUint32(16, true)).toBe(1);
+    expect(view.getUint32(STATE_BYTES, true)).toBe(1);
   });
 
   it('says which answers each program can ask for', () => {
@@ -92,6 +93,25 @@ function rules(count: number, rule: (i: number) => string): string[] {
 }
 
 /** Tables that try what the verifier can bear. */
+/** No two of them alike, most of them with a memory, and all of them met by the same packets or by none. */
+function manyKinds(i: number): string {
+  const box = ['-p udp', `-s ${address(i)}`, '', `-d 10.0.0.0/${8 + (i % 9)}`][i % 4]!;
+  const test = [
+    `-m limit --limit ${1 + (i % 50)}/sec`,
+    `-m statistic --mode nth --every ${2 + i} --packet 1`,
+    `-m quota --quota ${i}`,
+    `-m string --algo bm --string "word ${i % 60}"`,
+    `-m u32 --u32 "4&0xffff=${i % 90}"`,
+    `-m recent --name list${i % 20} --rcheck --seconds 10`,
+    `-m length --length ${i % 1400}:1500`,
+    `-m limit --limit ${1 + (i % 50)}/hour -m statistic --mode nth --every ${3 + i} --packet 2`,
+    `-m statistic --mode random --probability 0.00001`,
+  ][i % 9]!;
+  const then = ['', '', '-j ACCEPT', '-j LOG', '', '-j DROP', '-j RETURN'][Math.floor(i / 36) % 7]!;
+  // Only what the test's packet does not meet may end its way.
+  return `-A INPUT ${box} ${test} ${i % 4 === 0 ? then : ''}`;
+}
+
 const LARGE: readonly [name: string, family: Family, lines: () => string[]][] = [
   ['10,000 addresses', 'ipv4', () => rules(10_000, (i) => `-A INPUT -s ${address(i)} -j DROP`)],
   ['10,000 ports', 'ipv4', () => rules(10_000, (i) => `-A INPUT -p tcp -m tcp --dport ${i} -j DROP`)],
@@ -117,6 +137,17 @@ const LARGE: readonly [name: string, family: Family, lines: () => string[]][] = 
   ['9,000 rules that only count', 'ipv4', () => rules(9000, (i) => `-A INPUT -s ${address(i)}`)],
   ['3,000 LOG rules', 'ipv4', () => rules(3000, (i) => `-A INPUT -s ${address(i)} -j LOG`)],
   ['500 limits', 'ipv4', () => rules(500, (i) => `-A INPUT -s ${address(i)} -m limit --limit 5/sec -j ACCEPT`)],
+  [
+    '20,000 limits of addresses',
+    'ipv4',
+    () => rules(20_000, (i) => `-A INPUT -s ${address(i)} -m limit --limit ${1 + (i % 999)}/min -j ACCEPT`),
+  ],
+  [
+    '20,000 limits of everything',
+    'ipv4',
+    () => rules(20_000, (i) => `-A INPUT -m limit --limit ${1 + (i % 999)}/min --limit-burst ${1 + (i % 7)}`),
+  ],
+  ['20,000 rules of many kinds', 'ipv4', () => rules(20_000, (i) => manyKinds(i))],
   ['1,000 states', 'ipv4', () => rules(1000, (i) => `-A INPUT -s ${address(i)} -m conntrack --ctstate NEW -j ACCEPT`)],
   [
     '3,000 calls of one chain',

@@ -5,6 +5,7 @@ import { type MapSpec, slotCount } from '../bpf/program.ts';
 import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
 import { FAMILIES, type Hook, TABLE_HOOKS, type TableName } from '../packet/netfilter.ts';
 import type { PolicyRule, TablePolicy } from '../policy/ir.ts';
+import { differentRules } from '../policy/policy-columns.ts';
 import { fitsTable, type NamedTable, resolveNames } from '../policy/named.ts';
 import { type CompiledGeneration, type CompiledHook, type CounterBase, MAP_NAMES } from './compiled.ts';
 import { ASKED_MAP } from './netfilter/asked.ts';
@@ -24,6 +25,8 @@ import { MAX_SLOTS } from './netfilter/layout.ts';
 import { LOG_MAP } from './netfilter/log.ts';
 import { encodeLogRecord, LOG_RECORD_BYTES } from './netfilter/log-record.ts';
 import { type LookupOptions, MMAPABLE, planRuns, runMaps, type TableRuns } from './netfilter/lookup/plan.ts';
+import { sharedCode } from './netfilter/row-parameters.ts';
+import { stagedMaps } from './netfilter/staged.ts';
 import { namedMapName, namedMapSpec } from './netfilter/state/named-map.ts';
 import { initialState, STATE_BYTES } from './netfilter/stateful.ts';
 
@@ -57,6 +60,8 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
   const states = placeStates(policies, facts);
   const logs = placeLogs(policies);
   const effects = placeEffects(policies);
+  const staged = placeStaged(policies);
+  let suspending = 0;
   const names = resolveNames(policies, named, facts.modules);
 
   const hooks: CompiledHook[] = [];
@@ -64,8 +69,9 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
   const refused: { table: TableName; diagnostic: Diagnostic }[] = [];
   let runCount = 0;
   const allRuns: readonly TableRuns[] = policies.map((policy, index) => {
-    const offset = ({ counter }: PolicyRule): number => (counters[index]!.first + counter) * COUNTER_BYTES;
-    return planRuns(policy, offset, () => `${MAP_NAMES.run}${runCount++}`, lookups);
+    const offset = ({ counter }: Pick<PolicyRule, 'counter'>): number => (counters[index]!.first + counter) * COUNTER_BYTES;
+    const shared = sharedCode(policy, states.offsets[index]!, logs.offsets[index]!, states.initial);
+    return planRuns(policy, offset, () => `${MAP_NAMES.run}${runCount++}`, lookups, shared);
   });
   // Rules that are put into memory later count, too.
   const room = runCount === 0 ? total : Math.ceil(total * SPARE_COUNTERS.share) + SPARE_COUNTERS.least;
@@ -82,6 +88,7 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
       stateBytes: states.initial.length,
       named: names.behind[index]!.map((table) => table && { table, map: namedMapName(table) }),
       effectOffset: effects.offsets[index]!,
+      stagedOffset: staged[index]!,
     };
     const misfit = misfitOf(policy, names.behind[index]!);
     if (misfit !== undefined) {
@@ -95,7 +102,11 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
       if ('message' in result) {
         diagnostics.push(result);
         refused.push({ table: policy.table, diagnostic: result });
-      } else hooks.push({ family: policy.family, table: policy.table, hook, ...result });
+      } else {
+        const { stages: own, ...compiled } = result;
+        const stages = own === undefined ? {} : { stages: { index: suspending++, ...own } };
+        hooks.push({ family: policy.family, table: policy.table, hook, ...compiled, ...stages });
+      }
     }
   });
   if (diagnostics.length > 0) return { diagnostics, refused };
@@ -111,6 +122,7 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
     ...(effects.total === 0 ? [] : [effectBaseMap(0)]),
     ...(logs.initial.length === 0 ? [] : [valueMap(MAP_NAMES.logs, logs.initial)]),
     ...(hooks.some((hook) => hook.answers.length > 0) ? [ASKED_MAP] : []),
+    ...(suspending === 0 ? [] : stagedMaps(suspending)),
     ...allRuns.flatMap(runMaps),
   ];
   return {
@@ -118,6 +130,9 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
       hooks: Object.freeze(hooks),
       maps: Object.freeze(maps),
       counters,
+      ...(policies.some((policy) => policy.staged !== undefined)
+        ? { staged: policies.map(({ family, table }, index) => ({ family, table, first: staged[index]! })) }
+        : {}),
       counterStride,
       ...(runCount === 0
         ? {}
@@ -186,6 +201,16 @@ function placeEffects(policies: readonly TablePolicy[]): {
   return { offsets, total };
 }
 
+/** What the tables' first questions that are asked on the way go by; 0 is none. */
+function placeStaged(policies: readonly TablePolicy[]): readonly number[] {
+  let next = 1;
+  return policies.map((policy) => {
+    const first = next;
+    next += policy.staged?.length ?? 0;
+    return first;
+  });
+}
+
 interface Placed<T> {
   /** For each policy. */
   readonly offsets: readonly T[];
@@ -211,7 +236,7 @@ function placeLogs(policies: readonly TablePolicy[]): Placed<ReadonlyMap<number,
   const records: Uint8Array[] = [];
   const offsets = policies.map((policy) => {
     const places = new Map<number, number>();
-    for (const rule of policy.chains.flatMap((chain) => chain.rules)) {
+    for (const rule of policy.chains.flatMap(differentRules)) {
       if (rule.action.kind !== 'log') continue;
       const record = new Uint8Array(LOG_RECORD_BYTES);
       encodeLogRecord(policy, rule, policy.logs[rule.action.log]!, record);

@@ -176,7 +176,7 @@ suite('evaluator, virtual machine and kernel agree', ['root', 'btf'], () => {
     });
 
     it(`on random ${family} rule sets decided by look-ups`, () => {
-      const choice = fc.constantFrom<Choice>('trees', 'hashes', 'auto');
+      const choice = fc.constantFrom<Choice>('trees', 'hashes', 'ordered', 'auto');
       const extract = { minRules: 1, maxAxes: 12, maxRowsPerRule: 64 };
       fc.assert(
         fc.property(text, fc.array(randomPacket(family), { maxLength: 5 }), choice, (rules, list, how) => {

@@ -15,7 +15,7 @@ import { filterPolicy, packetsFor, randomRulesetText, randomTraffic } from '../g
 import { policiesOf } from '../generate/policies.ts';
 import { compile, compiledHook, createOracle, hooksOf } from './cases.ts';
 
-const CHOICES = ['trees', 'hashes', 'auto'] as const satisfies readonly Choice[];
+const CHOICES = ['trees', 'hashes', 'ordered', 'auto'] as const satisfies readonly Choice[];
 
 function options(choice: Choice, minRules = 1): LookupOptions {
   return { choice, extract: { minRules, maxAxes: 12, maxRowsPerRule: 64 } };

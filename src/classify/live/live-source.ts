@@ -7,7 +7,7 @@ export function liveRunOf({ shape, rows, payload, parts }: RunTable): LiveRun {
   const taken = new Set(parts.map(({ place }) => place));
   const { layout, guards } = shape;
   // A rule with code of its own comes back behind its row, whose order it reads: that row may neither move nor lose its order.
-  const known = shape.actions.some(({ kind }) => kind === 'entry');
+  const known = shape.actions.some(({ kind }) => kind === 'entry' || kind === 'shared');
   return createLiveRun({
     rows,
     parts,

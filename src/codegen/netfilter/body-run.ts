@@ -4,12 +4,14 @@ import { at, ja, mov, st } from '../../bpf/assembly.ts';
 import { R1, R5, R8, R10 } from '../../bpf/instruction.ts';
 import { isBranch } from '../../bpf/prune.ts';
 import type { Action, PolicyRule } from '../../policy/ir.ts';
+import { ruleLike, ruleSequence } from '../../policy/policy-columns.ts';
 import { type Body, goThroughHead, handOnReturn, newCut, placeResume } from './body-state.ts';
 import { type Addition, additionFor } from './counters.ts';
 import type { LookupFrame } from './lookup/frame.ts';
 import type { RunSegment } from './lookup/plan.ts';
 import { countRow, emitRun, goOnBehind } from './lookup/run.ts';
 import { rejectValue } from './pending.ts';
+import { emitSharedRule } from './shared-rule.ts';
 
 /** Branches of a look-up that wait at a time, about: what lies behind it is the same for all of them. */
 const WALK_BRANCHES = 200;
@@ -20,13 +22,15 @@ export interface ChainHost {
   rule(index: number, rule: PolicyRule): void;
   /** Goes to the beginning of a chain. */
   enter(chain: number): void;
+  /** Records the effect of a rule; falls through where the packet goes on. */
+  effect(rule: PolicyRule, effect: number): void;
 }
 
 /** The rules of a run: one look-up, and again behind each row that lets the packet go on. */
 export function emitChainRun(body: Body, chain: number, run: RunSegment, frame: LookupFrame, host: ChainHost): void {
   const { ctx } = body;
   const { out } = ctx;
-  const { rules } = ctx.policy.chains[chain]!;
+  const rules = ruleSequence(ctx.policy.chains[chain]!);
   const addition = additionFor(ctx, chain);
   const start = out.code.length;
   const before = body.waiting;
@@ -44,9 +48,13 @@ export function emitChainRun(body: Body, chain: number, run: RunSegment, frame: 
       body.waiting = before + WALK_BRANCHES;
       if (item.kind === 'entry') {
         const index = run.from + item.entry;
-        host.rule(index, { ...rules[index]!, conditions: item.conditions });
+        host.rule(index, { ...rules.at(index)!, conditions: item.conditions });
         placeResume(body, chain, index);
         lookOn(item.row);
+        return;
+      }
+      if (item.kind === 'shared') {
+        emitSharedRule(body, { chain, run, frame, addition, again: again! }, item, host);
         return;
       }
       if (item.kind === 'act') emitRowAction(body, chain, item.action, addition, lookOn, host);
@@ -55,7 +63,7 @@ export function emitChainRun(body: Body, chain: number, run: RunSegment, frame: 
   // A rule that can match nothing has no row, but the plan has a place to come back to behind it.
   const emitted = new Set(run.table.shape.actions.map((item) => (item.kind === 'entry' ? run.from + item.entry : -1)));
   for (let index = run.from; index < run.to; index++) {
-    if (rules[index]!.action.kind === 'jump' && !emitted.has(index)) placeResume(body, chain, index);
+    if (ruleLike(rules, index).action.kind === 'jump' && !emitted.has(index)) placeResume(body, chain, index);
   }
   let branches = 0;
   for (let at = start; at < out.code.length; at++) if (isBranch(out.code[at]!)) branches++;
@@ -64,7 +72,7 @@ export function emitChainRun(body: Body, chain: number, run: RunSegment, frame: 
 }
 
 /** Actions that rows share; the byte offset of the counter is in r5. */
-function emitRowAction(
+export function emitRowAction(
   body: Body,
   chain: number,
   action: Action,
@@ -75,6 +83,10 @@ function emitRowAction(
   const { ctx, tails } = body;
   const { out } = ctx;
   switch (action.kind) {
+    case 'accept':
+    case 'drop':
+      out.emit(mov.reg(R1, R5), ja(tails[action.kind][addition]));
+      return;
     case 'reject':
       out.emit(mov.reg(R1, R5), mov.imm(R8, rejectValue(ctx.family, action.with)), ja(tails.reject[addition]));
       return;

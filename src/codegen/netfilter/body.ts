@@ -1,9 +1,11 @@
 /** One copy of the rules: all chains of a hook with their calls and returns (see chain-plan.ts). */
 
-import { at, ja, mov, st } from '../../bpf/assembly.ts';
-import { R1, R8, R10 } from '../../bpf/instruction.ts';
+import { at, ja, jne, ldx, mov, st, stx } from '../../bpf/assembly.ts';
+import { R1, R4, R8, R10 } from '../../bpf/instruction.ts';
 import { isBranch } from '../../bpf/prune.ts';
 import type { PolicyRule } from '../../policy/ir.ts';
+import { differentRules, ruleSequence } from '../../policy/policy-columns.ts';
+import { changesMark } from '../../policy/staged.ts';
 import { emitChainRun } from './body-run.ts';
 import {
   type Body,
@@ -11,6 +13,7 @@ import {
   emitCut,
   emitReturn,
   handOnReturn,
+  newCut,
   newResume,
   placeResume,
   placesOf,
@@ -22,11 +25,13 @@ import type { ChainPlan } from './chain-plan.ts';
 import type { BodyContext } from './context.ts';
 import { additionFor, count, counterOffset } from './counters.ts';
 import { emitConsequences, emitEffect, emitMarkChange, storeEffect } from './effects.ts';
+import { loadPacketMark } from './fields/marks.ts';
 import { STACK } from './layout.ts';
 import { emitLog, storeLogRecord } from './log.ts';
 import { frameLeftovers, type LookupFrame } from './lookup/frame.ts';
 import { rejectValue } from './pending.ts';
 import { emitRule, leavesProgram } from './rule.ts';
+import { emitSuspend, storeQuestion } from './staged.ts';
 import { HIDDEN_BRANCHES } from './stateful.ts';
 import type { Tails } from './tails.ts';
 
@@ -45,12 +50,13 @@ const EFFECT_BRANCHES = 5;
  * branches waiting than the verifier keeps: the code is then not complete.
  */
 export function emitBody(
-  ctx: BodyContext,
+  context: BodyContext,
   plan: ChainPlan,
   tails: Tails,
   limits: BodyLimits,
   frame?: LookupFrame,
 ): boolean {
+  const ctx: BodyContext = { ...context, suspend: (question) => suspendHere(body, question) };
   const { out } = ctx;
   const chains = [...plan.chains.keys()];
   const numbers = new Set([...plan.chains.values()].flatMap(({ returns }) => returns.map(({ number }) => number)));
@@ -61,6 +67,7 @@ export function emitBody(
     loopHead: out.label('loop'),
     logBlock: out.label('log'),
     effectBlock: out.label('effect'),
+    suspendBlock: out.label('suspend'),
     chainLabels: new Map(chains.map((chain) => [chain, out.label('chain')])),
     endLabels: new Map(chains.map((chain) => [chain, out.label('end')])),
     resumeLabels: new Map([...numbers].map((number) => [number, out.label('resume')])),
@@ -69,6 +76,7 @@ export function emitBody(
     cuts: [],
     logs: [],
     effects: [],
+    suspensions: [],
     waiting: 0,
     entries: new Map(),
     total: 0,
@@ -78,7 +86,8 @@ export function emitBody(
   if (plan.mode === 'loop') {
     emitLoopStart(ctx, plan.slots, frame);
     // In through the head, so that the verifier knows its state before anything waits.
-    emitCut(body);
+    if (ctx.staged === undefined) emitCut(body);
+    else emitBegin(body);
   }
   emitChain(body, plan.base);
   emitPolicy(body);
@@ -90,6 +99,7 @@ export function emitBody(
   }
   if (body.logs.length > 0) emitLogBlock(body);
   if (body.effects.length > 0) emitEffectBlock(body);
+  if (body.suspensions.length > 0) emitSuspendBlock(body);
   if (plan.mode === 'loop') {
     emitLoopHead(ctx, tails, body.loopHead, placesOf(body), frame === undefined ? [] : frameLeftovers(frame));
   }
@@ -104,7 +114,7 @@ function fits(body: Body): boolean {
 function countCallSites(ctx: BodyContext, chains: readonly number[]): ReadonlyMap<number, number> {
   const sites = new Map<number, number>();
   for (const chain of chains) {
-    for (const { action } of ctx.policy.chains[chain]!.rules) {
+    for (const { action } of differentRules(ctx.policy.chains[chain]!)) {
       if (action.kind === 'jump' || action.kind === 'goto') sites.set(action.chain, (sites.get(action.chain) ?? 0) + 1);
     }
   }
@@ -116,15 +126,16 @@ function emitChain(body: Body, chain: number): void {
   const { out } = ctx;
   body.emitted.add(chain);
   out.emit(at(body.chainLabels.get(chain)!));
-  const { rules } = ctx.policy.chains[chain]!;
+  const rules = ruleSequence(ctx.policy.chains[chain]!);
   const segments = body.frame === undefined ? undefined : ctx.runs.get(chain);
   for (const segment of segments ?? [{ kind: 'linear' as const, from: 0, to: rules.length }]) {
     if (segment.kind === 'run') {
       emitChainRun(body, chain, segment, body.frame!, {
         rule: (index, rule) => emitOneRule(body, chain, index, rule),
         enter: (callee) => enterChain(body, callee),
+        effect: (rule, effect) => emitEffectRule(body, rule, effect),
       });
-    } else for (let index = segment.from; index < segment.to; index++) emitChainRule(body, chain, index, rules[index]!);
+    } else for (let index = segment.from; index < segment.to; index++) emitChainRule(body, chain, index, rules.at(index)!);
   }
   out.emit(at(body.endLabels.get(chain)!));
   emitReturn(body, chain);
@@ -262,6 +273,47 @@ function emitEffectBlock(body: Body): void {
   body.ctx.out.emit(at(body.effectBlock));
   emitEffect(body.ctx, body.tails.lost);
   resumeFrom(body, STACK.logReturn, body.effects);
+}
+
+/** The first rule, or the place where a suspended packet goes on: in through the head, as everything. */
+function emitBegin(body: Body): void {
+  const { out, staged } = body.ctx;
+  const first = newCut(body, 'begin');
+  const resumed = out.label('resumed');
+  out.emit(
+    ldx.w(R1, R10, staged!.cells.begin),
+    jne.imm(R1, 0, resumed),
+    mov.imm(R1, first.number),
+    at(resumed),
+    stx.w(R10, STACK.resume, R1),
+    ja(body.loopHead),
+    at(first.label),
+  );
+}
+
+/** A question that the kernel answers: everything behind it runs in the next program. */
+function suspendHere(body: Body, question: number): void {
+  const { ctx } = body;
+  const { out } = ctx;
+  const back = newResume(body, 'answered');
+  body.suspensions.push(back);
+  storeQuestion(ctx, question);
+  out.emit(
+    st.w(R10, STACK.logReturn.cell, back.number),
+    ja(body.suspendBlock),
+    at(back.label),
+  );
+  if (ctx.simulatesMarks && changesMark(ctx.policy.staged![question]!)) {
+    loadPacketMark(ctx);
+    out.emit(stx.w(R10, STACK.mark, R1));
+  }
+  out.emit(ldx.w(R4, R10, ctx.staged!.cells.answer));
+}
+
+function emitSuspendBlock(body: Body): void {
+  const { ctx, plan, tails } = body;
+  ctx.out.emit(at(body.suspendBlock));
+  emitSuspend(ctx, plan.slots, ctx.staged!.answers, tails.pass, tails.hotdrop);
 }
 
 /** The underflow of the built-in chain: its policy counts and decides. */

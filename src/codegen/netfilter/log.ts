@@ -26,6 +26,11 @@ export function storeLogRecord(ctx: BodyContext, counter: number): void {
   ctx.out.emit(st.w(R10, STACK.logRecord, offset));
 }
 
+/** The same for the record at the place in r1. */
+export function storeLogPlace(ctx: BodyContext): void {
+  ctx.out.emit(stx.w(R10, STACK.logRecord, R1));
+}
+
 /** The block that all LOG and NFLOG rules of a copy share; what follows it finds r6..r9 as they were. */
 export function emitLog(ctx: BodyContext): void {
   const { out } = ctx;

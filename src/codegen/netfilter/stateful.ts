@@ -9,6 +9,7 @@ import {
   call,
   jeq,
   jge,
+  jgt,
   jne,
   lddw,
   ldx,
@@ -33,18 +34,28 @@ import type { NamedMap } from './state/named-map.ts';
 import { runQuota } from './state/quota.ts';
 import { runRecent } from './state/recent.ts';
 
-/** struct { u64 prev; u32 credit; u32 unused } and struct { u32 count; u32 unused[3] } */
-export const STATE_BYTES = 16;
-const LIMIT = { prev: 0, credit: 8 } as const;
+/**
+ * struct { u64 prev; u32 credit; u32 unused; u32 cost; u32 cap } and struct { u32 count; u32 unused[3]; u32 every }: what code that rules share
+ * has to read; and behind that, of rules that log, the place of their record (row-parameters.ts).
+ */
+export const STATE_BYTES = 32;
+const LIMIT = { prev: 0, credit: 8, cost: 16, cap: 20 } as const;
+const NTH = { count: 0, every: 16 } as const;
+export const STATE_LOG = 24;
 
 /** The memory of a state object as it is before any packet. `prev` 0: not used yet. */
 export function initialState(state: StateObject, hz: number, out: DataView, at: number): void {
   switch (state.kind) {
-    case 'limit':
-      out.setUint32(at + LIMIT.credit, limitCredits(state, hz).cap, true);
+    case 'limit': {
+      const { cost, cap } = limitCredits(state, hz);
+      out.setUint32(at + LIMIT.credit, cap, true);
+      out.setUint32(at + LIMIT.cost, cost, true);
+      out.setUint32(at + LIMIT.cap, cap, true);
       return;
+    }
     case 'nth':
-      out.setUint32(at, state.packet, true);
+      out.setUint32(at + NTH.count, state.packet, true);
+      out.setUint32(at + NTH.every, state.every, true);
       return;
     case 'quota':
       out.setBigUint64(at, state.bytes, true);
@@ -68,18 +79,23 @@ export function jumpUnlessStateful(
     jumpIfCompares(ctx, R1, invert ? 'lt' : 'ge', BigInt(test.probability), 32, target);
     return;
   }
+  if (test.kind === 'staged') {
+    ctx.suspend!(test.question);
+    jumpIfCompares(ctx, R4, invert ? 'ne' : 'eq', 0n, 32, target);
+    return;
+  }
   const state = ctx.policy.states[test.state];
   const offset = ctx.stateOffsets[test.state];
   if (state?.kind !== test.kind || offset === undefined) throw new Error(`state ${test.state} is not a ${test.kind}`);
   switch (state.kind) {
     case 'limit':
-      runLimit(ctx, limitCredits(state, ctx.facts.hz), offset);
+      runLimit(ctx, limitCredits(state, ctx.facts.hz), test.state, hotdrop.label);
       break;
     case 'nth':
-      runNth(ctx, state.every, offset);
+      runNth(ctx, state.every, test.state, hotdrop.label);
       break;
     case 'quota':
-      runQuota(ctx, offset);
+      runQuota(ctx, statePlace(ctx, R1, R3, test.state, hotdrop.label));
       break;
     case 'recent':
       if (test.kind === 'recent') runRecent(ctx, test, namedOf(ctx, test.state));
@@ -89,6 +105,30 @@ export function jumpUnlessStateful(
       break;
   }
   jumpIfCompares(ctx, R4, invert ? 'ne' : 'eq', 0n, 32, target);
+}
+
+/** dst = byte offset of the state in the state map; uses `scratch`. The label is never gone to. */
+function statePlace(ctx: BodyContext, dst: number, scratch: number, state: number, never: Label): readonly CodeItem[] {
+  const { parameter } = ctx;
+  if (parameter?.first === undefined) return [mov.imm(dst, ctx.stateOffsets[state]!)];
+  const behind = (state - parameter.first) * STATE_BYTES;
+  return [
+    ...parameter.load(dst, scratch, never),
+    add.imm(dst, behind),
+    and.imm(dst, ~(STATE_BYTES - 1)),
+    jgt.imm(dst, ctx.stateBytes - STATE_BYTES, never),
+  ];
+}
+
+/** r1 = address of the state. Uses r2. */
+function loadState(ctx: BodyContext, state: number, never: Label): readonly CodeItem[] {
+  if (ctx.parameter?.first === undefined) return [lddw.mapValue(R1, MAP_NAMES.states, ctx.stateOffsets[state]!)];
+  return [...statePlace(ctx, R1, R2, state, never), lddw.mapValue(R2, MAP_NAMES.states), add.reg(R1, R2)];
+}
+
+/** register = a number of the state: known, or, where rules share this code, from their memory. */
+function stateNumber(ctx: BodyContext, register: number, value: number, place: number): CodeItem {
+  return ctx.parameter?.first === undefined ? mov.imm32(register, value) : ldx.w(register, R1, place);
 }
 
 function namedOf(ctx: BodyContext, state: number): NamedMap {
@@ -107,7 +147,7 @@ export const HIDDEN_BRANCHES = (TRIES - 1) * 2;
  * r4 = 1 if the packet can be paid for, else 0: limit_mt of xt_limit. Unlike there, `prev` begins at the first use, which
  * finds the bucket full either way.
  */
-function runLimit(ctx: BodyContext, { cost, cap, perJiffy }: LimitCredits, offset: number): void {
+function runLimit(ctx: BodyContext, { cost, cap, perJiffy }: LimitCredits, state: number, never: Label): void {
   const { out } = ctx;
   const [use, known, again, done] = ['use', 'known', 'again', 'done'].map((hint) => out.label(hint)) as [
     Label,
@@ -117,11 +157,12 @@ function runLimit(ctx: BodyContext, { cost, cap, perJiffy }: LimitCredits, offse
   ];
   out.emit(
     call.helper(HELPER.jiffies),
-    lddw.mapValue(R1, MAP_NAMES.states, offset),
+    ...loadState(ctx, state, never),
     // Nothing to gain: too little credit, and no jiffy has passed since the last use.
     mov.imm(R4, 0),
     ldx.w(R2, R1, LIMIT.credit),
-    jge.imm32(R2, cost, use),
+    stateNumber(ctx, R3, cost, LIMIT.cost),
+    jge.reg32(R2, R3, use),
     ldx.dw(R2, R1, LIMIT.prev),
     jeq.reg(R2, R0, done),
     at(use),
@@ -142,12 +183,12 @@ function runLimit(ctx: BodyContext, { cost, cap, perJiffy }: LimitCredits, offse
     mov.reg32(R3, R0),
     add.reg32(R3, R2),
     // r3 = min(r3, cap), without a branch: the verifier would follow both sides in every try.
-    mov.imm32(R4, cap),
+    stateNumber(ctx, R4, cap, LIMIT.cap),
     sub.reg(R4, R3),
     ...keepNegative(R4, R0),
     add.reg32(R3, R4),
     // r4 = r3 >= cost
-    mov.imm32(R0, cost),
+    stateNumber(ctx, R0, cost, LIMIT.cost),
     mov.reg(R4, R3),
     sub.reg(R4, R0),
     arsh.imm(R4, 63),
@@ -169,18 +210,19 @@ function keepNegative(register: number, scratch: number): readonly CodeItem[] {
 }
 
 /** r4 = 1 if it is this packet's turn, else 0: mode nth of xt_statistic. */
-function runNth(ctx: BodyContext, every: number, offset: number): void {
+function runNth(ctx: BodyContext, every: number, state: number, never: Label): void {
   const { out } = ctx;
   const [again, done] = [out.label('again'), out.label('done')];
   out.emit(
-    lddw.mapValue(R1, MAP_NAMES.states, offset),
+    ...loadState(ctx, state, never),
     lddw.imm(R2, BigInt(TRIES) << 32n),
     at(again),
     ldx.w(R0, R1, 0),
     mov.reg32(R5, R0),
     // r3 = r0 == every ? 0 : r0 + 1, and r4 = r3 == 0, without teaching the verifier numbers that differ from path to path.
     mov.reg32(R3, R0),
-    xor.imm32(R3, every),
+    stateNumber(ctx, R4, every, NTH.every),
+    xor.reg32(R3, R4),
     ...notZero(R4, R3),
     mov.reg32(R3, R0),
     add.imm32(R3, 1),

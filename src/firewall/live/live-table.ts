@@ -101,6 +101,8 @@ function liveSegment(segment: ChainSegment, rules: readonly LiveSlot[]): readonl
   if (segment.kind === 'linear') return [];
   const { from, to, table, map } = segment;
   const { rows, shape } = table;
+  // Nothing can be put between the rows of an ordered part.
+  if (shape.places.some(({ ordered }) => ordered === true)) return [];
   const ranked = rankEntries(rows).entry;
   for (let row = 0; row < rows.count; row++) rules[from + rows.entry[row]!]!.id = ranked[row]!;
   return [{ from, to, map, shape, run: liveRunOf(table) }];

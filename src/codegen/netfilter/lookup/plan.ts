@@ -4,7 +4,9 @@ import type { Choice } from '../../../classify/classifier.ts';
 import { EXTRACT_OPTIONS, type ExtractOptions, extractRuns } from '../../../classify/extract.ts';
 import { goesOn } from '../../../classify/run-actions.ts';
 import { buildRunTable, type RunTable } from '../../../classify/run-table.ts';
+import type { SharedCode } from '../../../classify/shared-code.ts';
 import type { PolicyRule, TablePolicy } from '../../../policy/ir.ts';
+import { ruleSequence } from '../../../policy/policy-columns.ts';
 import { fitsRecords } from './leaf.ts';
 
 /** Rules from..to) of a chain that are decided by one look-up. */
@@ -39,21 +41,23 @@ export interface LookupOptions {
 
 export const LOOKUP_OPTIONS: LookupOptions = { choice: 'auto', extract: EXTRACT_OPTIONS };
 
-/** The runs of a table. `nameMap` gives every map its name. */
+/** The runs of a table. `nameMap` gives every map its name; without `shared` rules with more than an action of their own share no code. */
 export function planRuns(
   policy: TablePolicy,
-  counterOffset: (rule: PolicyRule) => number,
+  counterOffset: (rule: Pick<PolicyRule, 'counter'>) => number,
   nameMap: () => string,
   options: LookupOptions = LOOKUP_OPTIONS,
+  shared?: SharedCode,
 ): TableRuns {
   const runs = new Map<number, readonly ChainSegment[]>();
   if (options.choice === 'linear') return runs;
-  policy.chains.forEach(({ rules }, chain) => {
+  policy.chains.forEach((own, chain) => {
+    const rules = ruleSequence(own);
     if (rules.length < options.extract.minRules) return;
     const segments = extractRuns(rules, options.extract).map((segment): ChainSegment => {
       if (segment.kind === 'linear') return segment;
       const { from, to } = segment;
-      const table = buildRunTable(rules, segment, { choice: options.choice, counterOffset });
+      const table = buildRunTable(rules, segment, { choice: options.choice, counterOffset, ...(shared && { shared }) });
       if (table === undefined || !fitsRecords(table.shape.plan)) return { kind: 'linear', from, to };
       return { kind: 'run', from, to, table, map: nameMap(), goesOn: goesOn(table.shape.actions) };
     });

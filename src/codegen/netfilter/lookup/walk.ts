@@ -6,6 +6,7 @@ import {
   add,
   and,
   at,
+  div,
   ja,
   jeq,
   jge,
@@ -26,7 +27,7 @@ import type { Label } from '../../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 } from '../../../bpf/instruction.ts';
 import { HASH_FINAL, type HashSpec } from '../../../classify/hash.ts';
 import { REGION, TABLES } from '../../../classify/image.ts';
-import { CHILD_SHIFT, LEAF } from '../../../classify/slots.ts';
+import { CHILD_SHIFT, LEAF, SLOT_ROWS } from '../../../classify/slots.ts';
 import type { LookupContext } from './context.ts';
 import { emitWords } from './key.ts';
 import { emitLeaf } from './leaf.ts';
@@ -103,6 +104,7 @@ function emitPart(look: LookupContext, place: number): void {
     mov.reg32(R0, R0),
   );
   addBucket(look, shape.places[place]!.hash);
+  if (shape.places[place]!.ordered === true) skipSlots(look);
   emitPath(look, next);
   emitLeaf(look, next);
   out.emit(at(next));
@@ -125,6 +127,11 @@ function addBucket({ ctx, frame }: LookupContext, hash: HashSpec | undefined): v
     rsh.imm32(R2, 32 - hash.bits),
     add.reg(R0, R2),
   );
+}
+
+/** r0 += slots of an ordered part whose rows come before the order that is looked from. */
+function skipSlots({ ctx: { out }, frame, goesOn }: LookupContext): void {
+  if (goesOn) out.emit(ldx.w(R1, R10, frame.from), rsh.imm(R1, 1), div.imm(R1, SLOT_ROWS), add.reg(R0, R1));
 }
 
 /** From slot r0 to a leaf: its address in r1, its byte offset in r0. */

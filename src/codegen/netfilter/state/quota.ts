@@ -1,6 +1,7 @@
 /** quota: u64 bytes left, changed by compare-and-exchange. */
 
-import { add, at, atomic, exit, jeq, jge, jlt, jne, lddw, ldx, lsh, mov, sub } from '../../../bpf/assembly.ts';
+import { add, at, atomic, exit, jeq, jge, jlt, jne, lddw, ldx, lsh, mov, rsh, sub } from '../../../bpf/assembly.ts';
+import type { CodeItem } from '../../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R6 } from '../../../bpf/instruction.ts';
 import { MAP_NAMES } from '../../compiled.ts';
 import { type BodyContext, callGlobal, type HookContext } from '../context.ts';
@@ -9,10 +10,10 @@ import { loadField } from '../fields.ts';
 /** How often the exchange is tried: it fails only when another CPU came between two instructions. */
 const TRIES = 64;
 
-/** r4 = 1 if the quota at `offset` of the state map suffices for the packet, else 0 and nothing is left. */
-export function runQuota(ctx: BodyContext, offset: number): void {
+/** r4 = 1 if the quota suffices for the packet, else 0 and nothing is left. `place`: r1 = its byte offset in the state map, using r3. */
+export function runQuota(ctx: BodyContext, place: readonly CodeItem[]): void {
   loadField(ctx, 'meta.length');
-  ctx.out.emit(mov.reg32(R2, R1), mov.imm(R1, offset / 8), callGlobal(ctx, 'quota', 2, emitQuota), mov.reg32(R4, R0));
+  ctx.out.emit(mov.reg32(R2, R1), ...place, rsh.imm(R1, 3), callGlobal(ctx, 'quota', 2, emitQuota), mov.reg32(R4, R0));
 }
 
 /** Function quota(r1 eighth of the place in the state map, r2 length) -> r0 1 or 0: quota_mt. */
