@@ -3,6 +3,7 @@
  * of them still runs all other rules: code that asks for it cannot be made there, and says so.
  */
 
+import { EARLY_MEMBERS, REFERENCE_EARLY } from './early-members.ts';
 import type { MemberPlace } from './facts.ts';
 
 export const ENVIRONMENT_MEMBERS = [
@@ -60,6 +61,7 @@ export const ENVIRONMENT_MEMBERS = [
   'net_device.nf_hooks_ingress',
   'net_device.ip6_ptr',
   'inet6_dev.cnf.disable_ipv6',
+  ...EARLY_MEMBERS,
 ] as const;
 export type EnvironmentMember = (typeof ENVIRONMENT_MEMBERS)[number];
 
@@ -129,6 +131,7 @@ export const REFERENCE_ENVIRONMENT = {
   'net_device.nf_hooks_ingress': { offset: 992, size: 8 },
   'net_device.ip6_ptr': { offset: 192, size: 8 },
   'inet6_dev.cnf.disable_ipv6': { offset: 680, size: 4 },
+  ...REFERENCE_EARLY,
 } as const satisfies Record<EnvironmentMember, MemberPlace>;
 
 export const REFERENCE_ENUMERATORS = {

@@ -33,7 +33,8 @@ function plain({ index, name }: NetworkDevice): EarlyDevice {
 }
 
 const REASONS = {
-  'behind routing': 'come after the choice of a route (only rules of raw PREROUTING come before)',
+  'behind nat': 'come behind the nat of the kernel, which counts and changes packets',
+  'behind a kernel table': 'come behind a table that stays with the kernel',
   'not on the way in': 'are met by no packet that arrives',
   'asks for more': 'ask for what only the stack knows',
   'behind another rule': 'come behind a rule whose outcome only the stack knows',

@@ -1,6 +1,6 @@
 /**
- * A table as an early program may run it: the same chains, with `accept` for "let the packet go up the stack, nothing has been
- * decided" and `drop` for "the table will certainly drop it, having counted exactly the rules counted here".
+ * A table as an early program may run it: the same chains, with `drop` and `accept` for "the table will certainly do that, having
+ * counted exactly the rules counted here", and LET_GO for "let the packet go up the stack, nothing has been decided".
  *
  * A rule stays as it is when each of its tests can be computed and it does nothing but count and decide. Any other rule
  * becomes one that lets go of every packet that it may match: whatever comes behind it sees only packets of which it is certain
@@ -12,7 +12,8 @@ import { conditions, not } from '../policy/expr.ts';
 import type { Action, Condition, PolicyChain, PolicyRule, TablePolicy } from '../policy/ir.ts';
 import { certainty, isConstant, type Knowledge } from './knowledge.ts';
 
-const LET_GO: Action = Object.freeze({ kind: 'accept' });
+/** Early programs answer nobody, so the verdict that would is free to say this. It decides about nothing, and counts nothing. */
+export const LET_GO: Action = Object.freeze({ kind: 'reject', with: 'tcp-reset' });
 
 /** Why a rule cannot be decided early. */
 export type Obstacle = 'unknown field' | 'memory' | 'log' | 'effect' | 'reject';
@@ -23,11 +24,14 @@ export interface ReducedRule {
   readonly obstacle?: Obstacle;
 }
 
-/** The table for packets of which this is known. Rules keep their counters, chains their numbers. */
-export function reduceTable(policy: TablePolicy, hook: Hook, knowledge: Knowledge): TablePolicy {
+/**
+ * The table for packets of which this is known. Rules keep their counters, chains their numbers. `last`: no table behind this one can
+ * drop, so a packet that it accepts goes up the stack, and what counts only on the way there can be left out.
+ */
+export function reduceTable(policy: TablePolicy, hook: Hook, knowledge: Knowledge, last = true): TablePolicy {
   const chains = policy.chains.map((chain): PolicyChain => {
     const rules = upToLetGo(chain.rules.map((rule) => reduceRule(rule, knowledge).rule));
-    return Object.freeze({ ...chain, rules: chain.base === undefined ? rules : upToLastDrop(chain, rules) });
+    return Object.freeze({ ...chain, rules: chain.base === undefined || !last ? rules : upToLastDrop(chain, rules) });
   });
   return Object.freeze({
     family: policy.family,
@@ -88,7 +92,7 @@ function obstacleOf(action: Action): Obstacle | undefined {
 
 /** Nothing comes behind a rule that lets every packet go. */
 export function letsAllGo({ conditions: list, action }: PolicyRule): boolean {
-  return list.length === 0 && action.kind === 'accept';
+  return list.length === 0 && (action.kind === LET_GO.kind || action.kind === 'accept');
 }
 
 function upToLetGo(rules: readonly PolicyRule[]): readonly PolicyRule[] {
@@ -116,6 +120,15 @@ function withoutOtherHooks(chain: PolicyChain): PolicyChain {
 
 /** True when some packet can be dropped: only then is a program worth its time. */
 export function canDrop(reduced: TablePolicy, hook: Hook): boolean {
+  return reaches(reduced, hook, 'drop');
+}
+
+/** True when some packet can be accepted, so that what comes behind the table matters. */
+export function canAccept(reduced: TablePolicy, hook: Hook): boolean {
+  return reaches(reduced, hook, 'accept');
+}
+
+function reaches(reduced: TablePolicy, hook: Hook, verdict: 'accept' | 'drop'): boolean {
   const base = reduced.chains.findIndex((chain) => chain.base?.hook === hook);
   const seen = new Set<number>();
   const visit = (index: number): boolean => {
@@ -123,11 +136,16 @@ export function canDrop(reduced: TablePolicy, hook: Hook): boolean {
     if (chain === undefined || seen.has(index)) return false;
     seen.add(index);
     return chain.rules.some(({ action, conditions: list }) => {
-      if (action.kind === 'drop' || list.some(({ kind }) => kind === 'hotdrop')) return true;
+      if (action.kind === verdict || (verdict === 'drop' && list.some(({ kind }) => kind === 'hotdrop'))) return true;
       return (action.kind === 'jump' || action.kind === 'goto') && visit(action.chain);
     });
   };
   const last = reduced.chains[base]?.rules.at(-1);
-  const policyDrops = reduced.chains[base]?.base?.policy === 'drop' && (last === undefined || !letsAllGo(last));
-  return base !== -1 && (policyDrops || visit(base));
+  const byPolicy = reduced.chains[base]?.base?.policy === verdict && (last === undefined || !endsAll(last));
+  return base !== -1 && (byPolicy || visit(base));
+}
+
+/** No packet gets past the rule. */
+function endsAll(rule: PolicyRule): boolean {
+  return letsAllGo(rule) || (rule.conditions.length === 0 && rule.action.kind === 'drop');
 }

@@ -1,17 +1,16 @@
 /** Which DROP rules an early program carries out, and why not the others. */
 
-import type { Hook, TableName } from '../packet/netfilter.ts';
+import { type Family, TABLE_HOOKS, type TableName } from '../packet/netfilter.ts';
 import type { PolicyRule, TablePolicy } from '../policy/ir.ts';
 import { knowledgeOf } from './knowledge.ts';
-import { letsAllGo, type Obstacle, reduceRule } from './reduce.ts';
-
-/** The one place where nothing but the packet and its device decides what happens before. */
-export const EARLY_TABLE: TableName = 'raw';
-export const EARLY_HOOK: Hook = 'PREROUTING';
+import { letsAllGo, reduceRule } from './reduce.ts';
+import { type Stage, type Stages, stagesOf } from './stages.ts';
 
 export type EarlyReason =
-  /** Another table: connection tracking, marks and the choice of a route lie before it. */
-  | 'behind routing'
+  /** What the kernel's nat does with a packet comes before. */
+  | 'behind nat'
+  /** A table that stays with the kernel comes before. */
+  | 'behind a kernel table'
   /** No packet that arrives comes to it. */
   | 'not on the way in'
   /** The rule asks for what is not known yet. */
@@ -26,12 +25,16 @@ export interface EarlyReport {
   readonly others: readonly { readonly reason: EarlyReason; readonly count: number; readonly example: string }[];
 }
 
-/** The DROP rules of one family's tables. */
-export function reportEarly(policies: readonly TablePolicy[]): EarlyReport {
+/** The DROP rules of one family's tables. `stages`: the programs that there are; absent: none. */
+export function reportEarly(
+  policies: readonly TablePolicy[],
+  kernel: readonly TableName[] = [],
+  stages?: Stages,
+): EarlyReport {
   const reasons = new Map<EarlyReason, { count: number; example: string }>();
   let [drops, early] = [0, 0];
   for (const policy of policies) {
-    const fates = fatesOf(policy);
+    const fates = fatesOf(policy, kernel, stages);
     policy.chains.forEach((chain, index) => {
       chain.rules.forEach((rule, at) => {
         if (rule.action.kind !== 'drop') return;
@@ -53,33 +56,69 @@ export function reportEarly(policies: readonly TablePolicy[]): EarlyReport {
 
 type Fate = (chain: number, at: number, rule: PolicyRule) => EarlyReason | undefined;
 
-function fatesOf(policy: TablePolicy): Fate {
-  if (policy.table !== EARLY_TABLE) return () => 'behind routing';
-  const knowledge = knowledgeOf(policy.family, 'ordinary');
-  const obstacle = (rule: PolicyRule): Obstacle | undefined => reduceRule(rule, knowledge).obstacle;
-  const met = new Set<number>();
-  const inFull = new Set<number>();
-  /** First rule that no packet gets past, by chain. */
-  const ends = policy.chains.map(({ rules }) => {
+/** Hooks of the way in. */
+const ON_THE_WAY = ['PREROUTING', 'INPUT', 'FORWARD'] as const;
+
+function fatesOf(policy: TablePolicy, kernel: readonly TableName[], stages: Stages | undefined): Fate {
+  const met = stages === undefined ? [] : stagesOf(stages).filter((stage) => stage.table === policy.table);
+  const reached = met.map((stage) => reach(stage));
+  const onTheWay = reachable(policy);
+  const tracked = policy.conntrack;
+  return (chain, at, rule) => {
+    if (!onTheWay.has(chain)) return 'not on the way in';
+    if (reached.some((ends) => at < (ends.get(chain) ?? 0) && decidable(policy.family, rule, tracked, stages)))
+      return undefined;
+    if (met.length === 0 && policy.table !== 'raw') {
+      if (kernel.some((table) => table !== 'nat' && TABLE_HOOKS[table].priority < TABLE_HOOKS[policy.table].priority))
+        return 'behind a kernel table';
+      if (kernel.includes('nat') && !preroutes(policy, chain)) return 'behind nat';
+    }
+    return decidable(policy.family, rule, tracked, stages) ? 'behind another rule' : 'asks for more';
+  };
+}
+
+/** Where there is some place on the way where the rule can be decided. */
+function decidable(family: Family, rule: PolicyRule, conntrack: boolean, stages: Stages | undefined): boolean {
+  const tracked = stages?.tracked ?? conntrack;
+  return ON_THE_WAY.some(
+    (hook) => reduceRule(rule, knowledgeOf(family, 'ordinary', { hook, tracked })).obstacle === undefined,
+  );
+}
+
+/** How many rules of each chain packets can come to, of those chains that a stage's packets meet. */
+function reach({ policy, hook, place }: Stage): ReadonlyMap<number, number> {
+  const knowledge = knowledgeOf(policy.family, 'ordinary', place);
+  const ends = new Map<number, number>();
+  const visit = (chain: number): void => {
+    if (ends.has(chain)) return;
+    const { rules } = policy.chains[chain]!;
     const at = rules.findIndex((rule) => letsAllGo(reduceRule(rule, knowledge).rule));
-    return at === -1 ? rules.length : at;
-  });
-  const visit = (chain: number, seen: Set<number>, limited: boolean): void => {
+    const end = at === -1 ? rules.length : at;
+    ends.set(chain, end);
+    for (const { action } of rules.slice(0, end)) {
+      if (action.kind === 'jump' || action.kind === 'goto') visit(action.chain);
+    }
+  };
+  const base = policy.chains.findIndex((chain) => chain.base?.hook === hook);
+  if (base !== -1) visit(base);
+  return ends;
+}
+
+/** Chains that packets can come to on their way in. */
+function reachable(policy: TablePolicy, hooks: readonly string[] = ON_THE_WAY): ReadonlySet<number> {
+  const seen = new Set<number>();
+  const visit = (chain: number): void => {
     if (seen.has(chain)) return;
     seen.add(chain);
-    policy.chains[chain]!.rules.forEach(({ action }, at) => {
-      if ((action.kind === 'jump' || action.kind === 'goto') && !(limited && at >= ends[chain]!))
-        visit(action.chain, seen, limited);
-    });
+    for (const { action } of policy.chains[chain]!.rules)
+      if (action.kind === 'jump' || action.kind === 'goto') visit(action.chain);
   };
-  const base = policy.chains.findIndex((chain) => chain.base?.hook === EARLY_HOOK);
-  if (base !== -1) {
-    visit(base, met, true);
-    visit(base, inFull, false);
-  }
-  return (chain, at, rule) => {
-    if (!inFull.has(chain)) return 'not on the way in';
-    if (obstacle(rule) !== undefined) return 'asks for more';
-    return met.has(chain) && at < ends[chain]! ? undefined : 'behind another rule';
-  };
+  policy.chains.forEach(({ base }, index) => {
+    if (base !== undefined && hooks.includes(base.hook)) visit(index);
+  });
+  return seen;
+}
+
+function preroutes(policy: TablePolicy, chain: number): boolean {
+  return reachable(policy, ['PREROUTING']).has(chain);
 }

@@ -12,6 +12,7 @@ import { openPinned, openPinnedProgram, pin } from '../kernel/object.ts';
 import { type BpfProgram, loadProgram } from '../kernel/program.ts';
 import { VerifierError } from '../kernel/verifier-error.ts';
 import { FAMILIES, type Family } from '../packet/netfilter.ts';
+import { fillEarlyStages } from './early-links.ts';
 import { type HookPoint, isPersistentMap, type Layout } from './layout.ts';
 import { buildNamedMaps } from './named-maps.ts';
 import type { FamilyPlan } from './plan.ts';
@@ -114,6 +115,7 @@ function loadFamily(
       const program = loadProgram(plan.early.programs.program, maps);
       early.push({ family: plan.family, program });
       pin(program.fd, layout.earlyProgram(generation, plan.family));
+      fillEarlyStages(plan.early.programs, maps);
     }
     return loaded;
   } catch (error) {

@@ -4,8 +4,10 @@
  */
 
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import type { EarlyPrograms } from '../codegen/xdp/program.ts';
+import { STAGE_SLOTS, STAGES_MAP } from '../codegen/xdp/stages.ts';
 import { EARLY_PROGRAMS, earlySlot } from '../codegen/xdp/stub.ts';
-import { u32Key } from '../kernel/map.ts';
+import { type BpfMap, u32Key } from '../kernel/map.ts';
 import { openPinnedLink, pin } from '../kernel/object.ts';
 import { type BpfProgram, loadProgram, setProgramSlot } from '../kernel/program.ts';
 import { attachXdp, type XdpRefusal, xdpLinkDevice } from '../kernel/xdp-link.ts';
@@ -28,6 +30,18 @@ export function fillEarlySlots(
     const slot = earlySlot(family, generation);
     if (loaded === undefined) array.delete(u32Key(slot));
     else setProgramSlot(array, slot, loaded.program);
+  }
+}
+
+/** Loads the programs that the first one goes on with, and puts them where it finds them. */
+export function fillEarlyStages({ next }: EarlyPrograms, maps: ReadonlyMap<string, BpfMap>): void {
+  for (const { slot, program: spec } of next) {
+    const program = loadProgram(spec, maps);
+    try {
+      setProgramSlot(maps.get(STAGES_MAP.name)!, STAGE_SLOTS.indexOf(slot), program);
+    } finally {
+      program.close();
+    }
   }
 }
 

@@ -5,11 +5,11 @@ import type { ProgramSpec } from '../bpf/program.ts';
 import type { CompiledGeneration } from '../codegen/compiled.ts';
 import { MissingMember } from '../codegen/netfilter/context.ts';
 import { ChainsTooDeep } from '../codegen/netfilter/hook.ts';
-import { compileEarly, type EarlyProgram, sharesChains } from '../codegen/xdp/program.ts';
+import { compileEarly, type EarlyPrograms, EarlyTooLarge } from '../codegen/xdp/program.ts';
 import { earlyStub } from '../codegen/xdp/stub.ts';
-import { EARLY_PACKETS, type EarlyPackets, knowledgeOf } from '../early/knowledge.ts';
-import { canDrop, reduceTable } from '../early/reduce.ts';
-import { EARLY_HOOK, EARLY_TABLE, type EarlyReport, reportEarly } from '../early/report.ts';
+import { type EarlyReport, reportEarly } from '../early/report.ts';
+import { FIRST_STAGE, planStages, type Stages, stagesOf } from '../early/stages.ts';
+import type { TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
 
 /** A device that early programs hang on. The index counts; the name is for messages. */
@@ -22,44 +22,58 @@ export interface EarlyPlan {
   readonly devices: readonly EarlyDevice[];
   readonly report: EarlyReport;
   /** Absent: no packet can be dropped early. */
-  readonly programs?: EarlyProgram & { readonly stub: ProgramSpec };
-  /** Why there are none although some rule could be decided. */
+  readonly programs?: EarlyPrograms & { readonly stub: ProgramSpec };
+  /** Why there are none, or only those of table raw, although some rule could be decided. */
   readonly trouble?: string;
 }
 
-/** `compiled`: the generation that the policies became. */
+/** `compiled`: the generation that the policies became; `kernel`: the tables that stay with the kernel. */
 export function planEarly(
   policies: readonly TablePolicy[],
+  kernel: readonly TableName[],
   compiled: CompiledGeneration,
   facts: KernelFacts,
   devices: readonly EarlyDevice[],
 ): EarlyPlan {
-  const report = reportEarly(policies);
-  const none = (trouble?: string): EarlyPlan => ({ devices, report, ...(trouble === undefined ? {} : { trouble }) });
-  const policy = policies.find((item) => item.table === EARLY_TABLE);
-  const base = compiled.counters.find((item) => item.family === policy?.family && item.table === EARLY_TABLE);
-  if (policy === undefined || base === undefined) return none();
-  const tables: Readonly<Record<EarlyPackets, TablePolicy>> = {
-    ordinary: reduceTable(policy, EARLY_HOOK, knowledgeOf(policy.family, 'ordinary')),
-    short: reduceTable(policy, EARLY_HOOK, knowledgeOf(policy.family, 'short')),
-  };
-  if (!EARLY_PACKETS.some((packets) => canDrop(tables[packets], EARLY_HOOK))) return none();
-  if (facts.preemptRt) return none('on a PREEMPT_RT kernel two programs could count at the same time on one CPU');
-  const { counterStride } = compiled;
-  try {
-    const program = compileEarly({
-      tables,
-      hook: EARLY_HOOK,
+  const stages = planStages({ policies, kernel });
+  const none = (about: Stages | undefined, trouble?: string): EarlyPlan => ({
+    devices,
+    report: reportEarly(policies, kernel, about),
+    ...(trouble === undefined ? {} : { trouble }),
+  });
+  if (stages === undefined) return none(undefined);
+  if (facts.preemptRt)
+    return none(undefined, 'on a PREEMPT_RT kernel two programs could count at the same time on one CPU');
+  const compile = (about: Stages): EarlyPrograms =>
+    compileEarly({
+      stages: about,
       facts,
-      firstCounter: base.first,
-      counterStride,
-      interrupts: sharesChains(policy, EARLY_HOOK),
+      firstCounter: (table) =>
+        compiled.counters.find((item) => item.family === about.family && item.table === table)!.first,
+      counterStride: compiled.counterStride,
     });
-    if (program === undefined) return none('the rules of table raw make too large a program');
-    return { ...none(), programs: { ...program, stub: earlyStub(facts) } };
-  } catch (error) {
-    if (error instanceof MissingMember) return none(`this kernel has no ${error.member}`);
-    if (error instanceof ChainsTooDeep) return none(`chains nest ${error.depth} deep`);
-    throw error;
+  let trouble: string | undefined;
+  for (const about of [stages, rawAlone({ policies, kernel })]) {
+    if (about === undefined) break;
+    try {
+      return { ...none(about, trouble), programs: { ...compile(about), stub: earlyStub(facts) } };
+    } catch (error) {
+      const why = troubleOf(error);
+      if (why === undefined) throw error;
+      trouble = stagesOf(about).length > 1 ? `nothing behind table raw: ${why}` : why;
+    }
   }
+  return none(undefined, trouble);
+}
+
+/** As if there were no other table. */
+function rawAlone({ policies, kernel }: Parameters<typeof planStages>[0]): Stages | undefined {
+  return planStages({ policies: policies.filter(({ table }) => table === FIRST_STAGE.table), kernel });
+}
+
+function troubleOf(error: unknown): string | undefined {
+  if (error instanceof MissingMember) return `this kernel has no ${error.member}`;
+  if (error instanceof ChainsTooDeep) return `chains nest ${error.depth} deep`;
+  if (error instanceof EarlyTooLarge) return error.message;
+  return undefined;
 }

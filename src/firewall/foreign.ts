@@ -20,6 +20,7 @@ export function foreignRules(plans: readonly FamilyPlan[]): readonly string[] {
   });
 }
 
-function filters(family: FamilyPlan['family'], table: TableName): boolean {
+/** The kernel's own table of this name has rules, or a policy that drops. */
+export function filters(family: FamilyPlan['family'], table: TableName): boolean {
   return /^(-A |:\S+ DROP )/m.test(saveTable(family, table, { counters: false }) ?? '');
 }

@@ -17,6 +17,7 @@ import { attachAndPin } from './attach.ts';
 import { addBridges } from './bridge.ts';
 import { buildGeneration, type LoadedGeneration } from './build.ts';
 import { addConntrack } from './conntrack.ts';
+import { openEarlyGates } from './early-gate.ts';
 import { fillEarlySlots, hangEarlyLinks } from './early-links.ts';
 import { pinEffectPrograms } from './effect-bridge.ts';
 import { FirewallError } from './failure.ts';
@@ -25,6 +26,7 @@ import { changeKernelTables, testKernelTables } from './kernel-placed.ts';
 import { type HookPoint, type Layout, progIndex, slotOf } from './layout.ts';
 import { includesPoint, needsOf } from './needs.ts';
 import type { FamilyPlan } from './plan.ts';
+import { addStages, makeRoom, STAGE_ROOM, suspendingPoints } from './stages.ts';
 import type { GenerationState } from './state.ts';
 import {
   createPersistentMaps,
@@ -63,13 +65,15 @@ export function applyPlans(
   const maps = startingMaps(layout, previous);
   try {
     const loaded = install(layout, maps, plans, previous, adoption);
+    let closed: readonly string[] = [];
     cleanUpAfter(() => {
       tidy(layout, maps, loaded.state, () => settled(loaded.state));
       adoption?.afterSwitch(loaded.state);
+      closed = openEarlyGates(layout, loaded.state);
     });
     return {
       generation: loaded.state.generation,
-      warnings: [...foreignRules(plans), ...loaded.warnings],
+      warnings: [...foreignRules(plans), ...loaded.warnings, ...closed],
       programs: loaded.programs.map(({ point, program }) => ({ ...point, id: program.id })),
     };
   } finally {
@@ -107,7 +111,8 @@ function install(
   try {
     const loaded = buildGeneration({ layout, maps, plans, previous });
     try {
-      prepareHooks(layout, maps, loaded, previous);
+      prepareHooks(layout, maps, loaded, previous, suspendingPoints(plans));
+      addStages(layout, loaded, plans);
       addAsks(
         layout,
         loaded.state.generation,
@@ -146,6 +151,7 @@ function prepareHooks(
   maps: PersistentMaps,
   loaded: LoadedGeneration,
   previous: GenerationState | undefined,
+  suspending: readonly HookPoint[],
 ): void {
   const { generation } = loaded.state;
   const present = pointsPinned(layout.stubs);
@@ -165,8 +171,10 @@ function prepareHooks(
     // Behind, between, before: a packet that a stub sends towards a REJECT must find bridge and guard.
     hangGuards(layout, maps, needs.guarded);
     addBridges(layout, maps, needs.rejecting);
+    makeRoom(layout, maps, suspending);
     for (const point of missing) {
-      attachAndPin(stubProgram(slotOf(point)), maps, point, 'before', layout.stub(point));
+      const distance = includesPoint(suspending, point) ? STAGE_ROOM + 1 : 1;
+      attachAndPin(stubProgram(slotOf(point)), maps, point, 'before', layout.stub(point), distance);
     }
   } finally {
     accept.close();

@@ -11,6 +11,7 @@ import { BPF_F_MMAPABLE } from '../kernel/map-memory.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
+import { counterAt, type RuleSequence, ruleSequence } from '../policy/policy-columns.ts';
 import type { NamedTable } from '../policy/named.ts';
 import type { Question } from '../policy/question.ts';
 import type { Ruleset } from '../rules/model.ts';
@@ -33,6 +34,8 @@ export interface FamilyPlan {
   readonly kernelTables: readonly KernelTable[];
   /** What the kernel has to be asked in front of the programs, for each table that asks. */
   readonly questions: readonly PlannedQuestions[];
+  /** What it is asked on the way through them, for each table that asks. */
+  readonly staged: readonly PlannedStaged[];
   /** Early drop; absent: nobody asked for it. */
   readonly early?: EarlyPlan;
   /** The plan's state, except for the generation that will make it. */
@@ -52,6 +55,11 @@ export interface LookupTable {
 export interface PlannedQuestions {
   readonly table: TableName;
   readonly questions: readonly Question[];
+}
+
+/** The same for questions that are asked on the way; number n goes by `first + n`. */
+export interface PlannedStaged extends PlannedQuestions {
+  readonly first: number;
 }
 
 /** A table for the system's iptables-restore. */
@@ -104,7 +112,7 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts, op
       name: table.name,
       text: printRuleset({ family: ruleset.family, tables: [table] }, { counters: true }),
     }));
-  const early = options.early === undefined ? undefined : planEarly(policies, compiled, facts, options.early);
+  const early = options.early === undefined ? undefined : planEarly(policies, kernel, compiled, facts, options.early);
   const complete = withLateCounters(withJournal(withMaps(compiled, early)));
   return Object.freeze({
     family: ruleset.family,
@@ -115,6 +123,7 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts, op
     ...(early === undefined ? {} : { early }),
     kernelTables,
     questions: policies.flatMap(({ table, questions }) => (questions === undefined ? [] : [{ table, questions }])),
+    staged: plannedStaged(policies, compiled),
     state: {
       text: printRuleset(ruleset, { counters: true }),
       tables: ruleset.tables.map((table): TableState => {
@@ -131,6 +140,13 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts, op
       log: compiled.needs.log,
       ...(early?.programs === undefined ? {} : { early: early.devices }),
     },
+  });
+}
+
+function plannedStaged(policies: readonly TablePolicy[], compiled: CompiledGeneration): readonly PlannedStaged[] {
+  return policies.flatMap(({ table, staged }) => {
+    const base = compiled.staged?.find((item) => item.table === table);
+    return staged === undefined || base === undefined ? [] : [{ table, questions: staged, first: base.first }];
   });
 }
 
@@ -174,6 +190,10 @@ function bridgeOfHook({ hook, listLength, effects, reject }: CompiledHook): Hook
   };
 }
 
+function counterNumbers(rules: RuleSequence, first: number): readonly number[] {
+  return Array.from({ length: rules.length }, (_, at) => first + counterAt(rules, at));
+}
+
 function tableState(policy: TablePolicy, compiled: CompiledGeneration, bridged: ReadonlySet<string>): TableState {
   const base = compiled.counters.find((item) => item.family === policy.family && item.table === policy.table);
   const first = base?.first ?? 0;
@@ -183,7 +203,7 @@ function tableState(policy: TablePolicy, compiled: CompiledGeneration, bridged: 
     chains: policy.chains.map((chain) => ({
       name: chain.name,
       ...(chain.base === undefined ? {} : { policy: first + chain.base.counter }),
-      rules: chain.rules.map((rule) => first + rule.counter),
+      rules: counterNumbers(ruleSequence(chain), first),
       bridge: bridged.has(chain.name),
     })),
     hooks: compiled.hooks

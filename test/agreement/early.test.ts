@@ -4,9 +4,8 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { compileEarly, sharesChains } from '../../src/codegen/xdp/program.ts';
-import { EARLY_PACKETS, type EarlyPackets, knowledgeOf } from '../../src/early/knowledge.ts';
-import { canDrop, reduceTable } from '../../src/early/reduce.ts';
+import { compileEarly } from '../../src/codegen/xdp/program.ts';
+import { planStages } from '../../src/early/stages.ts';
 import { readKernelFacts } from '../../src/kernel/facts.ts';
 import { createMap } from '../../src/kernel/map.ts';
 import { loadProgram } from '../../src/kernel/program.ts';
@@ -35,20 +34,10 @@ interface Result {
 /** A runner of one table's early program; undefined when it has none. */
 function early(policy: TablePolicy) {
   const known = facts();
-  const tables = Object.fromEntries(
-    EARLY_PACKETS.map((packets) => [packets, reduceTable(policy, HOOK, knowledgeOf(policy.family, packets))]),
-  ) as Record<EarlyPackets, TablePolicy>;
-  if (!EARLY_PACKETS.some((packets) => canDrop(tables[packets], HOOK))) return undefined;
+  const stages = planStages({ policies: [policy], kernel: [] });
+  if (stages === undefined) return undefined;
   const stride = Math.ceil((policy.counters * 16) / 64) * 64;
-  const compiled = compileEarly({
-    tables,
-    hook: HOOK,
-    facts: known,
-    firstCounter: 0,
-    counterStride: stride,
-    interrupts: sharesChains(policy, HOOK),
-  });
-  if (compiled === undefined) throw new Error('too large');
+  const compiled = compileEarly({ stages, facts: known, firstCounter: () => 0, counterStride: stride });
   const counters = createMap({
     name: 'bf_counters',
     type: 'array',

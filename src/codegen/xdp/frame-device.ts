@@ -1,12 +1,13 @@
-/** The device that a frame came in by. */
+/** The devices of a frame. */
 
-import { call, mov } from '../../bpf/assembly.ts';
+import { call, ldx, mov } from '../../bpf/assembly.ts';
 import { R0, R1 } from '../../bpf/instruction.ts';
 import { type HookContext, memberPlace } from '../netfilter/context.ts';
-import { CTX } from '../netfilter/layout.ts';
+import { COUNTERS, CTX } from '../netfilter/layout.ts';
 import { readKernel } from './kernel-memory.ts';
+import { NOTES } from './notes.ts';
 
-/** r1 = address of its struct net_device, in an XDP program whose context is in r6. Uses r0..r5. */
+/** r1 = address of the struct net_device that it came in by, in an XDP program whose context is in r6. Uses r0..r5. */
 export function loadFrameDevice(ctx: HookContext): void {
   ctx.out.emit(
     mov.reg(R1, CTX),
@@ -14,4 +15,9 @@ export function loadFrameDevice(ctx: HookContext): void {
     ...readKernel('dw', R1, R0, memberPlace(ctx.facts, 'xdp_buff.rxq').offset),
     ...readKernel('dw', R1, R1, memberPlace(ctx.facts, 'xdp_rxq_info.dev').offset),
   );
+}
+
+/** r1 = address of the one that it would be sent out by, as the gate of routing has noted it; 0: none. */
+export function loadOutDevice(ctx: HookContext): void {
+  ctx.out.emit(ldx.dw(R1, COUNTERS, NOTES.outDevice));
 }

@@ -1,8 +1,10 @@
 /**
  * What an early program notes down about its packet, in memory of its CPU: r9 points there. A packet that goes up the stack must
- * have counted nothing, so counters wait here until it is certain that the packet is dropped.
+ * have counted nothing, so counters wait here until it is certain that the packet is dropped. The tables are programs of their own
+ * (stages.ts): what each needs of the packet is here, too.
  *
- *     u32 counters noted | u32 length of the packet from the IP header on | u64 address of the IP header | u32 byte offsets of counters
+ *     u32 counters noted | u32 length of the packet from the IP header on | u64 address of the IP header
+ *     u64 r7 (IPv4) | u64 r8 | u64 output device | u32 kind of packet (EARLY_PACKETS) | u32 byte offsets of counters
  */
 
 import { add, jge, ldx, lsh, mov, stx } from '../../bpf/assembly.ts';
@@ -11,7 +13,17 @@ import { R1, R2, R3, R9 } from '../../bpf/instruction.ts';
 import type { MapSpec } from '../../bpf/program.ts';
 
 /** Byte offsets. */
-export const NOTES = { count: 0, length: 4, header: 8, counters: 16, bytes: 64 } as const;
+export const NOTES = {
+  count: 0,
+  length: 4,
+  header: 8,
+  addresses: 16,
+  flow: 24,
+  outDevice: 32,
+  kind: 40,
+  counters: 44,
+  bytes: 128,
+} as const;
 /** A packet that counts on more rules goes up the stack. */
 export const MOST_NOTES = (NOTES.bytes - NOTES.counters) / 4;
 

@@ -30,9 +30,9 @@ import {
   stx,
   sub,
 } from '../../bpf/assembly.ts';
-import type { Label } from '../../bpf/code.ts';
+import type { CodeItem, Label } from '../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R10 } from '../../bpf/instruction.ts';
-import { ORDINARY_BYTES } from '../../early/knowledge.ts';
+import { EARLY_PACKETS, type EarlyPackets, ORDINARY_BYTES } from '../../early/knowledge.ts';
 import type { FieldName } from '../../policy/fields.ts';
 import { castTo } from '../netfilter/cast.ts';
 import type { HookContext } from '../netfilter/context.ts';
@@ -232,15 +232,30 @@ function copyShort(ctx: HookContext, header: number, pass: Label): void {
   );
 }
 
-/** r9 = this CPU's notes, begun. In front of each copy of the rules; uses r0, r1. */
-export function beginNotes(ctx: HookContext, pass: Label): void {
-  ctx.out.emit(
+/** r9 = this CPU's notes. Uses r0. */
+export function loadNotes(possibleCpus: number, pass: Label): readonly CodeItem[] {
+  return [
     call.helper(HELPER.cpu),
     // Never true; it gives the verifier the bound of the offset.
-    jge.imm(R0, ctx.facts.possibleCpus, pass),
+    jge.imm(R0, possibleCpus, pass),
     mul.imm(R0, NOTES.bytes),
     lddw.mapValue(COUNTERS, NOTES_MAP),
     add.reg(COUNTERS, R0),
+  ];
+}
+
+/** The same, begun, for packets of a kind. In front of each copy of the rules; uses r0, r1. `goesOn`: other programs follow. */
+export function beginNotes(ctx: HookContext, kind: EarlyPackets, goesOn: boolean, pass: Label): void {
+  ctx.out.emit(...loadNotes(ctx.facts.possibleCpus, pass));
+  if (goesOn) {
+    if (ctx.family === 'ipv4') ctx.out.emit(stx.dw(COUNTERS, NOTES.addresses, ADDRESSES));
+    ctx.out.emit(
+      stx.dw(COUNTERS, NOTES.flow, FLOW),
+      st.dw(COUNTERS, NOTES.outDevice, 0),
+      st.w(COUNTERS, NOTES.kind, EARLY_PACKETS.indexOf(kind)),
+    );
+  }
+  ctx.out.emit(
     st.w(COUNTERS, NOTES.count, 0),
     ldx.dw(R1, R10, LENGTH),
     stx.w(COUNTERS, NOTES.length, R1),
@@ -249,4 +264,18 @@ export function beginNotes(ctx: HookContext, pass: Label): void {
     st.dw(R10, LENGTH, 0),
     st.dw(R10, HEADER, 0),
   );
+}
+
+/** The beginning of a program behind the first: registers and notes as the first has left them. */
+export function resumeNotes(ctx: HookContext, labels: Readonly<Record<EarlyPackets, Label>>, pass: Label): void {
+  const { out } = ctx;
+  out.emit(mov.reg(CTX, R1), ...loadNotes(ctx.facts.possibleCpus, pass));
+  if (ctx.family === 'ipv4') out.emit(ldx.dw(ADDRESSES, COUNTERS, NOTES.addresses));
+  else {
+    out.emit(ldx.dw(R1, COUNTERS, NOTES.header));
+    castTo(ctx, 'ipv6hdr');
+    out.emit(mov.reg(ADDRESSES, R0));
+  }
+  out.emit(ldx.dw(FLOW, COUNTERS, NOTES.flow), ldx.w(R1, COUNTERS, NOTES.kind));
+  out.emit(jne.imm(R1, EARLY_PACKETS.indexOf('ordinary'), labels.short), ja(labels.ordinary));
 }

@@ -9,17 +9,21 @@ import { COUNTER_BYTES } from '../netfilter/counters.ts';
 import { COUNTERS, HELPER, STACK } from '../netfilter/layout.ts';
 import type { Tails } from '../netfilter/tails.ts';
 import { MOST_NOTES, NOTES, noteCounter } from './notes.ts';
+import { jumpToStage, type StageSlot } from './stages.ts';
 import { XDP } from './stub.ts';
 
 export interface EarlyTails {
   readonly tails: Tails;
   /** Up the stack, from before the rules. */
   readonly pass: Label;
+  /** Where packets go that the table accepts; absent: up the stack. */
+  readonly next?: StageSlot;
 }
 
-/** `loop`: the chain loop's iterator has to be ended. `full`: the rules go there when there is no room for notes. */
-export function emitEarlyTails(ctx: HookContext, { tails, pass }: EarlyTails, full: Label, loop: boolean): void {
+/** `loop`: the chain loop's iterator has to be ended. */
+export function emitEarlyTails(ctx: HookContext, { tails, pass, next }: EarlyTails, loop: boolean): void {
   const { out } = ctx;
+  const { full } = ctx.early!;
   const endLoop: readonly CodeItem[] = loop
     ? [mov.reg(R1, R10), add.imm(R1, STACK.iterator), call.kfunc('bpf_iter_num_destroy')]
     : [];
@@ -34,8 +38,11 @@ export function emitEarlyTails(ctx: HookContext, { tails, pass }: EarlyTails, fu
   );
   emitCommit(ctx, pass);
   out.emit(mov.imm(R0, XDP.drop), exit());
+  const accept = [tails.accept.plain, tails.accept.atomic].map(at);
+  if (next !== undefined) out.emit(...accept, ...noteCounter(full), ...endLoop, ...jumpToStage(next), ja(pass));
   out.emit(
-    ...[tails.accept.plain, tails.accept.atomic, tails.reject.plain, tails.reject.atomic].map(at),
+    ...(next === undefined ? accept : []),
+    ...[tails.reject.plain, tails.reject.atomic].map(at),
     ...[tails.pass, tails.lost, full].map(at),
     ...endLoop,
     ja(pass),

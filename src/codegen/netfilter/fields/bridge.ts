@@ -50,7 +50,7 @@ function loadInPort(ctx: HookContext): void {
 }
 
 /** Function device_by_index(r1 struct net, r2 number) -> r0 address of its device or 0: dev_get_by_index_rcu. */
-function emitDeviceByIndex(ctx: HookContext): void {
+export function emitDeviceByIndex(ctx: HookContext): void {
   const { out } = ctx;
   const [loop, none, found] = [out.label('loop'), out.label('nodev'), out.label('dev')];
   const node = memberPlace(ctx.facts, 'net_device.index_hlist').offset;

@@ -3,8 +3,7 @@
 import { add, and, at, endian, jeq, jne, ldx, lsh, mov, rsh } from '../../../bpf/assembly.ts';
 import { R0, R1, R2, R10 } from '../../../bpf/instruction.ts';
 import { loadNotedLength, NOTES, SK_BUFF_MD } from '../../device/notes.ts';
-import { loadFrameDevice } from '../../xdp/frame-device.ts';
-import { NOTES } from '../../xdp/notes.ts';
+import { loadFrameDevice, loadOutDevice } from '../../xdp/frame-device.ts';
 import { castNetworkHeader, castTo, loadStatePointer } from '../cast.ts';
 import { type HookContext, loadMember, loadSkb, memberPlace } from '../context.ts';
 import { ADDRESSES, COUNTERS, CTX, FLOW, STACK } from '../layout.ts';
@@ -36,7 +35,7 @@ export function loadDeviceName(ctx: HookContext, which: 'in' | 'out', half: 'hig
   if (ctx.device !== undefined) ctx.out.emit(ldx.dw(R1, COUNTERS, NOTES.device));
   else if (ctx.early === undefined) loadStatePointer(ctx, `nf_hook_state.${which}`);
   else if (which === 'in') loadFrameDevice(ctx);
-  else ctx.out.emit(ldx.dw(R1, COUNTERS, NOTES.outDevice));
+  else loadOutDevice(ctx);
   castTo(ctx, 'net_device');
   const { offset } = memberPlace(ctx.facts, 'net_device.name');
   ctx.out.emit(ldx.dw(R1, R0, offset + (half === 'high' ? 0 : 8)));

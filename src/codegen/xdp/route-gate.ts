@@ -1,0 +1,390 @@
+/**
+ * The gate of routing, which lies between PREROUTING and INPUT or FORWARD: it lets those packets on that certainly come to one of the two, and
+ * knows to which. All others go up the stack: what is refused on the way (martian and unreachable addresses, a hop limit at its end, ...)
+ * counts at neither.
+ */
+
+import {
+  add,
+  and,
+  at,
+  call,
+  endian,
+  exit,
+  ja,
+  jeq,
+  jgt,
+  jle,
+  jlt,
+  jne,
+  ldx,
+  mov,
+  or,
+  rsh,
+  st,
+  stx,
+} from '../../bpf/assembly.ts';
+import type { CodeItem, Label } from '../../bpf/code.ts';
+import { R0, R1, R2, R3, R4, R7, R8, R10 } from '../../bpf/instruction.ts';
+import type { RouteHook } from '../../early/stages.ts';
+import { callFunction, type HookContext, memberPlace } from '../netfilter/context.ts';
+import { emitDeviceByIndex } from '../netfilter/fields/bridge.ts';
+import { COUNTERS, CTX } from '../netfilter/layout.ts';
+import { unlessHookKnown } from './gate.ts';
+import { readKernel } from './kernel-memory.ts';
+import { jumpIfLocalIpv4 } from './local-ipv4.ts';
+import { NOTES } from './notes.ts';
+import { loadNotes } from './prologue.ts';
+import { jumpToStage, type StageSlot } from './stages.ts';
+import { XDP } from './stub.ts';
+import { loadNamespace } from './tracking-gate.ts';
+
+/** u64 each on the stack: the device, its struct in_device or inet6_dev, and u32 addresses as numbers. */
+const CELLS = { device: -8, inDevice: -16, source: -20, destination: -24, index: -28 } as const;
+/** struct bpf_fib_lookup */
+const LOOKUP = -96;
+const LOOKUP_BYTES = 64;
+const PARAMS = {
+  family: 0,
+  protocol: 1,
+  sport: 2,
+  dport: 4,
+  length: 6,
+  ifindex: 8,
+  tos: 12,
+  source: 16,
+  destination: 32,
+};
+const AF = { ipv4: 2, ipv6: 10 } as const;
+const FIB_LOOKUP = 69;
+/** BPF_FIB_LKUP_RET_SUCCESS and _NO_NEIGH: forwarded, whether or not the neighbour is known yet. */
+const FORWARDED = { success: 0, noNeighbour: 7 } as const;
+/** IPV4_DEVCONF_RP_FILTER */
+const RP_FILTER = 8;
+/** The smallest MTU that a route can have: of IPv4, of IPv6. */
+const LEAST_MTU = { ipv4: 68, ipv6: 1280 } as const;
+const DONT_FRAGMENT = 0x40;
+const XFRM = { out: 1, forward: 2, accept: 2 } as const;
+const MOST_ADDRESSES = 16;
+
+export type RouteWays = Partial<Record<RouteHook, StageSlot>>;
+
+/** Emits the program. `ways`: the first table behind either; absent: packets that come there go up the stack. */
+export function emitRouteGate(ctx: HookContext, ways: RouteWays): void {
+  const { out, facts, family } = ctx;
+  const place = (name: Parameters<typeof memberPlace>[1]): number => memberPlace(facts, name).offset;
+  const [pass, local, other] = [out.label('pass'), out.label('local'), out.label('other')];
+  out.emit(
+    mov.reg(CTX, R1),
+    ...loadNotes(facts.possibleCpus, pass),
+    mov.reg(R1, CTX),
+    call.kfunc('bpf_cast_to_kern_ctx'),
+    ...readKernel('dw', R7, R0, place('xdp_buff.rxq')),
+    ...readKernel('dw', R7, R7, place('xdp_rxq_info.dev')),
+    stx.dw(R10, CELLS.device, R7),
+    ...loadNamespace(ctx),
+  );
+  emitMark(ctx, pass);
+  if (family === 'ipv4') emitIpv4(ctx, { local, other, pass });
+  else emitIpv6(ctx, { local, other, pass });
+  out.emit(at(local));
+  if (ways.INPUT !== undefined) out.emit(...unlessHookKnown(ctx, 'INPUT', pass), ...jumpToStage(ways.INPUT));
+  out.emit(ja(pass), at(other));
+  if (ways.FORWARD !== undefined) {
+    out.emit(...unlessHookKnown(ctx, 'FORWARD', pass));
+    emitForward(ctx, pass);
+    out.emit(...jumpToStage(ways.FORWARD));
+  }
+  out.emit(at(pass), mov.imm(R0, XDP.pass), exit());
+}
+
+/** Rules of routing can ask for the mark of a packet, which a veth hands on within its namespace. */
+function emitMark(ctx: HookContext, pass: Label): void {
+  const { out, facts } = ctx;
+  const unmarked = out.label('unmarked');
+  out.emit(
+    mov.reg(R1, CTX),
+    call.kfunc('bpf_cast_to_kern_ctx'),
+    ...readKernel('dw', R1, R0, memberPlace(facts, 'veth_xdp_buff.skb').offset),
+    jeq.imm(R1, 0, unmarked),
+    ...readKernel('w', R1, R1, memberPlace(facts, 'sk_buff.mark').offset),
+    jne.imm(R1, 0, pass),
+    at(unmarked),
+  );
+}
+
+interface Targets {
+  readonly local: Label;
+  readonly other: Label;
+  readonly pass: Label;
+}
+
+/** r8 = struct net. */
+function emitIpv4(ctx: HookContext, { local, other, pass }: Targets): void {
+  const { out, facts } = ctx;
+  const place = (name: Parameters<typeof memberPlace>[1]): number => memberPlace(facts, name).offset;
+  const [toUs, toOthers, valid, unfiltered] = ['to.us', 'to.others', 'valid', 'unfiltered'].map((hint) =>
+    out.label(hint),
+  ) as [Label, Label, Label, Label];
+  const flag = (name: Parameters<typeof memberPlace>[1]): readonly CodeItem[] => [
+    ...readKernel('w', R1, R8, place(name) & ~3),
+    rsh.imm(R1, (place(name) & 3) * 8),
+    and.imm(R1, 0xff),
+    jne.imm(R1, 0, pass),
+  ];
+  out.emit(
+    ...flag('net.ipv4.fib_has_custom_rules'),
+    ...flag('net.ipv4.fib_has_custom_local_routes'),
+    ...readKernel('w', R1, R8, place('net.ipv4.fib_num_tclassid_users')),
+    jne.imm(R1, 0, pass),
+    ldx.dw(R1, R10, CELLS.device),
+    ...readKernel('dw', R7, R1, place('net_device.ip_ptr')),
+    jeq.imm(R7, 0, pass),
+    stx.dw(R10, CELLS.inDevice, R7),
+    ldx.dw(R1, COUNTERS, NOTES.addresses),
+    stx.w(R10, CELLS.destination, R1),
+    ...unlessOrdinary(R1, pass),
+    ldx.dw(R1, COUNTERS, NOTES.addresses),
+    rsh.imm(R1, 32),
+    stx.w(R10, CELLS.source, R1),
+    ...unlessOrdinary(R1, pass),
+  );
+  // fib_validate_source refuses our own addresses as sources.
+  jumpIfLocalIpv4(ctx, CELLS.source, { local: pass, other: valid, doubtful: pass });
+  out.emit(
+    at(valid),
+    // IN_DEV_MAXCONF
+    ldx.dw(R1, R10, CELLS.inDevice),
+    ...readKernel('w', R7, R1, place('in_device.cnf') + place('ipv4_devconf.data') + 4 * (RP_FILTER - 1)),
+    ...readKernel('dw', R1, R8, place('net.ipv4.devconf_all')),
+    ...readKernel('w', R1, R1, place('ipv4_devconf.data') + 4 * (RP_FILTER - 1)),
+    or.reg(R7, R1),
+    jeq.imm(R7, 0, unfiltered),
+  );
+  emitReversePath(ctx, pass);
+  out.emit(at(unfiltered));
+  jumpIfLocalIpv4(ctx, CELLS.destination, { local: toUs, other: toOthers, doubtful: pass });
+  out.emit(at(toUs), ja(local), at(toOthers), ja(other));
+}
+
+/** To `pass` unless the address is neither of 0/8, 127/8 nor 224/3. The address is the register's lower half; changes it. */
+function unlessOrdinary(register: number, pass: Label): readonly CodeItem[] {
+  return [
+    rsh.imm(register, 24),
+    and.imm(register, 0xff),
+    jeq.imm(register, 0, pass),
+    jeq.imm(register, 127, pass),
+    jgt.imm(register, 223, pass),
+  ];
+}
+
+/** With rp_filter: the way back to the source is the device that the packet came in by. */
+function emitReversePath(ctx: HookContext, pass: Label): void {
+  const { out } = ctx;
+  beginLookup(ctx);
+  out.emit(
+    ldx.w(R1, R10, CELLS.destination),
+    endian.toBe(32, R1),
+    stx.w(R10, LOOKUP + PARAMS.source, R1),
+    ldx.w(R1, R10, CELLS.source),
+    endian.toBe(32, R1),
+    stx.w(R10, LOOKUP + PARAMS.destination, R1),
+  );
+  emitLookup(ctx, pass);
+  out.emit(ldx.w(R1, R10, LOOKUP + PARAMS.ifindex), ldx.w(R2, R10, CELLS.index), jne.reg(R1, R2, pass));
+}
+
+/** Zeros, family and input device; uses r0..r5. */
+function beginLookup(ctx: HookContext): void {
+  const { out, facts, family } = ctx;
+  for (let at = 0; at < LOOKUP_BYTES; at += 8) out.emit(st.dw(R10, LOOKUP + at, 0));
+  out.emit(
+    st.b(R10, LOOKUP + PARAMS.family, AF[family]),
+    ldx.dw(R1, R10, CELLS.device),
+    ...readKernel('w', R1, R1, memberPlace(facts, 'net_device.ifindex').offset),
+    stx.w(R10, LOOKUP + PARAMS.ifindex, R1),
+    stx.w(R10, CELLS.index, R1),
+  );
+}
+
+/** bpf_fib_lookup: to `pass` unless a packet would be forwarded. */
+function emitLookup(ctx: HookContext, pass: Label): void {
+  const { out } = ctx;
+  const forwarded = out.label('forwarded');
+  out.emit(
+    mov.reg(R1, CTX),
+    mov.reg(R2, R10),
+    add.imm(R2, LOOKUP),
+    mov.imm(R3, LOOKUP_BYTES),
+    mov.imm(R4, 0),
+    call.helper(FIB_LOOKUP),
+    jeq.imm(R0, FORWARDED.success, forwarded),
+    jne.imm(R0, FORWARDED.noNeighbour, pass),
+    at(forwarded),
+  );
+}
+
+/** The packet certainly comes to FORWARD (ip_forward, ip6_forward); notes the output device. r8 = struct net. */
+function emitForward(ctx: HookContext, pass: Label): void {
+  const { out, facts, family } = ctx;
+  const place = (name: Parameters<typeof memberPlace>[1]): number => memberPlace(facts, name).offset;
+  const short = out.label('short');
+  for (const way of [XFRM.out, XFRM.forward]) {
+    out.emit(
+      ...readKernel('w', R1, R8, place('net.xfrm.policy_count') + 4 * way),
+      jne.imm(R1, 0, pass),
+      ...readKernel('w', R1, R8, (place('net.xfrm.policy_default') + way) & ~3),
+      rsh.imm(R1, ((place('net.xfrm.policy_default') + way) & 3) * 8),
+      and.imm(R1, 0xff),
+      jne.imm(R1, XFRM.accept, pass),
+    );
+  }
+  beginLookup(ctx);
+  const header = (size: 'h' | 'w' | 'dw', dst: number, offset: number): readonly CodeItem[] => [
+    ldx.dw(R1, COUNTERS, NOTES.header),
+    ...readKernel(size, dst, R1, offset),
+  ];
+  out.emit(ldx.w(R1, COUNTERS, NOTES.length), jle.imm(R1, LEAST_MTU[family], short));
+  if (family === 'ipv6') out.emit(ja(pass));
+  else out.emit(...header('h', R1, 6), and.imm(R1, DONT_FRAGMENT), jne.imm(R1, 0, pass));
+  out.emit(at(short));
+  if (family === 'ipv4') {
+    out.emit(
+      // Time to live and protocol.
+      ...header('h', R1, 8),
+      mov.reg(R2, R1),
+      rsh.imm(R2, 8),
+      stx.b(R10, LOOKUP + PARAMS.protocol, R2),
+      and.imm(R1, 0xff),
+      jlt.imm(R1, 2, pass),
+      ...header('h', R1, 0),
+      rsh.imm(R1, 8),
+      stx.b(R10, LOOKUP + PARAMS.tos, R1),
+      ...header('w', R1, 12),
+      stx.w(R10, LOOKUP + PARAMS.source, R1),
+      ...header('w', R1, 16),
+      stx.w(R10, LOOKUP + PARAMS.destination, R1),
+      ...header('w', R1, 20),
+    );
+  } else {
+    out.emit(
+      ...header('h', R1, 6),
+      mov.reg(R2, R1),
+      and.imm(R2, 0xff),
+      stx.b(R10, LOOKUP + PARAMS.protocol, R2),
+      rsh.imm(R1, 8),
+      jlt.imm(R1, 2, pass),
+      ...header('w', R1, 0),
+      endian.toBe(32, R1),
+      and.imm(R1, 0x0fffffff),
+      endian.toBe(32, R1),
+      stx.w(R10, LOOKUP + PARAMS.tos, R1),
+    );
+    for (let half = 0; half < 4; half++)
+      out.emit(...header('dw', R1, 8 + 8 * half), stx.dw(R10, LOOKUP + PARAMS.source + 8 * half, R1));
+    out.emit(...header('w', R1, 40));
+  }
+  out.emit(
+    // Ports, or what lies there.
+    stx.h(R10, LOOKUP + PARAMS.sport, R1),
+    rsh.imm(R1, 16),
+    stx.h(R10, LOOKUP + PARAMS.dport, R1),
+  );
+  emitLookup(ctx, pass);
+  out.emit(
+    ldx.w(R2, R10, LOOKUP + PARAMS.ifindex),
+    ldx.w(R1, R10, CELLS.index),
+    // Sent back where it came from: with a redirect, and other tests of the source.
+    jeq.reg(R1, R2, pass),
+    mov.reg(R1, R8),
+    callFunction(ctx, 'device_by_index', emitDeviceByIndex),
+    jeq.imm(R0, 0, pass),
+    stx.dw(COUNTERS, NOTES.outDevice, R0),
+  );
+}
+
+/** r8 = struct net. */
+function emitIpv6(ctx: HookContext, { local, other, pass }: Targets): void {
+  const { out, facts } = ctx;
+  const place = (name: Parameters<typeof memberPlace>[1]): number => memberPlace(facts, name).offset;
+  const [none] = [out.label('none')];
+  const found = out.label('found');
+  out.emit(
+    ...readKernel('w', R1, R8, place('net.ipv6.fib6_has_custom_rules') & ~3),
+    rsh.imm(R1, (place('net.ipv6.fib6_has_custom_rules') & 3) * 8),
+    and.imm(R1, 0xff),
+    jne.imm(R1, 0, pass),
+    ...readKernel('w', R1, R8, place('net.ipv6.fib6_routes_require_src')),
+    jne.imm(R1, 0, pass),
+    ldx.dw(R1, R10, CELLS.device),
+    ...readKernel('dw', R7, R1, place('net_device.ip6_ptr')),
+    jeq.imm(R7, 0, pass),
+    add.imm(R7, place('inet6_dev.addr_list')),
+    stx.dw(R10, CELLS.inDevice, R7),
+    // The destination, as it lies in the packet.
+    ldx.dw(R1, COUNTERS, NOTES.header),
+    ...readKernel('dw', R1, R1, 24),
+    stx.dw(R10, LOOKUP, R1),
+    ldx.dw(R1, COUNTERS, NOTES.header),
+    ...readKernel('dw', R1, R1, 32),
+    stx.dw(R10, LOOKUP + 8, R1),
+  );
+  const address = place('inet6_ifaddr.addr') - place('inet6_ifaddr.if_list');
+  for (let step = 0; step < MOST_ADDRESSES; step++) {
+    const next = out.label('address');
+    out.emit(
+      ...readKernel('dw', R7, R7, 0),
+      ldx.dw(R1, R10, CELLS.inDevice),
+      jeq.reg(R1, R7, none),
+      mov.reg(R1, R7),
+      ...readKernel('dw', R1, R1, address),
+      ldx.dw(R2, R10, LOOKUP),
+      jne.reg(R1, R2, next),
+      mov.reg(R1, R7),
+      ...readKernel('dw', R1, R1, address + 8),
+      ldx.dw(R2, R10, LOOKUP + 8),
+      jeq.reg(R1, R2, found),
+      at(next),
+    );
+  }
+  out.emit(
+    ja(pass),
+    at(found),
+    // Its route is in the tree: not while duplicates are looked for.
+    add.imm(R7, place('inet6_ifaddr.rt') - place('inet6_ifaddr.if_list')),
+    ...readKernel('dw', R7, R7, 0),
+    jeq.imm(R7, 0, pass),
+    ...readKernel('dw', R1, R7, place('fib6_info.fib6_node')),
+    jne.imm(R1, 0, local),
+    ja(pass),
+    at(none),
+    ...unlessForwards(ctx, pass),
+    ja(other),
+  );
+}
+
+/** What ip6_forward asks for before it looks at the packet's route; and no link-local address. */
+function unlessForwards(ctx: HookContext, pass: Label): readonly CodeItem[] {
+  const { facts } = ctx;
+  const place = (name: Parameters<typeof memberPlace>[1]): number => memberPlace(facts, name).offset;
+  const linkLocal = (offset: number): readonly CodeItem[] => [
+    ldx.dw(R1, COUNTERS, NOTES.header),
+    ...readKernel('w', R1, R1, offset),
+    endian.toBe(32, R1),
+    rsh.imm(R1, 22),
+    jeq.imm(R1, 0xfe80 >> 6, pass),
+  ];
+  return [
+    ...readKernel('dw', R7, R8, place('net.ipv6.devconf_all')),
+    ...readKernel('w', R1, R7, place('ipv6_devconf.forwarding')),
+    jeq.imm(R1, 0, pass),
+    ...readKernel('w', R1, R7, place('ipv6_devconf.proxy_ndp')),
+    jne.imm(R1, 0, pass),
+    ldx.dw(R1, R10, CELLS.device),
+    ...readKernel('dw', R1, R1, place('net_device.ip6_ptr')),
+    ...readKernel('w', R1, R1, place('inet6_dev.cnf') + place('ipv6_devconf.proxy_ndp')),
+    jne.imm(R1, 0, pass),
+    ...linkLocal(8),
+    ...linkLocal(24),
+  ];
+}
