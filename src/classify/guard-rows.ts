@@ -23,7 +23,16 @@ export interface GuardRows {
 export interface GuardRowsBuilder {
   /** False, with nothing done, when the guards cannot be rows: a test before them has no box, or there are too many kinds. */
   add(entry: number, guards: readonly Guard[], boxes: (tests: readonly Test[]) => BoxParts, find?: AxisFinder): boolean;
+  /** Where rows of rules with these guards go, and the boxes of their tests before; undefined where `add` says false. */
+  places(guards: readonly Guard[], boxes: (tests: readonly Test[]) => BoxParts): readonly GuardPlace[] | undefined;
   finish(): readonly GuardRows[];
+}
+
+export interface GuardPlace {
+  readonly rows: RowsBuilder;
+  /** The tests before the guard. */
+  readonly before: readonly Test[];
+  readonly boxes: BoxParts;
 }
 
 /** One guard and the header tests between the one before it and itself. */
@@ -52,17 +61,23 @@ export function guardRowsBuilder(max: readonly number[], expected: number): Guar
     kinds.push(kind);
     return kind;
   };
+  const places: GuardRowsBuilder['places'] = (guards, boxes) => {
+    const found = groupsOf(guards).map(({ before, steps }) => ({ kind: kindOf(steps), before, boxes: boxes(before) }));
+    if (found.some(({ kind, boxes: { left } }) => kind === undefined || left.length > 0)) return undefined;
+    return found.map(({ kind, before, boxes: own }) => ({ rows: kind!.rows, before, boxes: own }));
+  };
   return {
     add(entry, guards, boxes, find) {
       // Nearly all rules are like one before them.
       const known = kinds.find((kind) => isOfKind(kind.steps, guards));
       if (known !== undefined && find !== undefined && addSimpleRow(known.rows, entry, true, guards[0]!.before, find))
         return true;
-      const rows = groupsOf(guards).map(({ before, steps }) => ({ kind: kindOf(steps), boxes: boxes(before) }));
-      if (rows.some(({ kind, boxes: { left } }) => kind === undefined || left.length > 0)) return false;
-      for (const { kind, boxes: own } of rows) addRows(kind!.rows, entry, true, own.parts);
+      const found = places(guards, boxes);
+      if (found === undefined) return false;
+      for (const { rows, boxes: own } of found) addRows(rows, entry, true, own.parts);
       return true;
     },
+    places,
     finish: () => kinds.map(({ steps, rows }) => ({ hotdrop: hotdropOf(steps), rows: rows.finish() })),
   };
 }

@@ -4,6 +4,7 @@ import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { KernelObjects } from '../extensions/objects.ts';
 import type { OptionUse, Ruleset } from '../rules/model.ts';
+import { differentRules } from '../rules/rule-columns.ts';
 
 /** A name that a rule mentions. */
 export interface Mention {
@@ -27,7 +28,7 @@ export function missingSets(ruleset: Ruleset, objects: KernelObjects): readonly 
 export function mentionsIn(ruleset: Ruleset): readonly Mention[] {
   return ruleset.tables.flatMap((table) =>
     table.chains.flatMap((chain) =>
-      chain.rules.flatMap((rule) => [
+      differentRules(chain).flatMap((rule) => [
         ...rule.matches.flatMap((match) => mentionsOf(match.options, match.span ?? rule.span)),
         ...(rule.target.kind === 'extension' ? mentionsOf(rule.target.options, rule.target.span ?? rule.span) : []),
       ]),

@@ -1,8 +1,9 @@
 /** Where each chain of a rule set runs. */
 
-import { findTarget } from '../extensions/registry.ts';
+import { findMatch, findTarget } from '../extensions/registry.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
 import type { Chain, Ruleset, Table } from '../rules/model.ts';
+import { differentRules, ruleCount } from '../rules/rule-columns.ts';
 
 export type Placement =
   /** A BPF program at the netfilter hook. */
@@ -35,7 +36,7 @@ export function placements(ruleset: Ruleset, kernel: readonly TableName[]): read
       table: table.name,
       chain: chain.name,
       placement: ofKernel ? 'kernel' : bridged.has(chain.name) ? 'bpf+bridge' : 'bpf',
-      rules: chain.rules.length,
+      rules: ruleCount(chain),
     }));
   });
 }
@@ -55,7 +56,7 @@ export function bridgedChains(table: Table, family: Family): ReadonlySet<string>
   const asking = new Set(table.chains.filter((chain) => asksKernel(chain, family)).map((chain) => chain.name));
   const callers = new Map<string, string[]>();
   for (const chain of table.chains) {
-    for (const { target } of chain.rules) {
+    for (const { target } of differentRules(chain)) {
       if (target.kind !== 'jump' && target.kind !== 'goto') continue;
       const known = callers.get(target.chain);
       if (known === undefined) callers.set(target.chain, [chain.name]);
@@ -68,7 +69,8 @@ export function bridgedChains(table: Table, family: Family): ReadonlySet<string>
 }
 
 function asksKernel(chain: Chain, family: Family): boolean {
-  return chain.rules.some(({ target }) => {
+  return differentRules(chain).some(({ target, matches }) => {
+    if (matches.some(({ name, options }) => findMatch(name, family)?.suspends?.(options) === true)) return true;
     if (target.kind === 'verdict') return target.verdict === 'QUEUE';
     return (
       target.kind === 'extension' && (target.name === 'REJECT' || findTarget(target.name, family)?.effect !== undefined)

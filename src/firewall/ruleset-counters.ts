@@ -1,11 +1,22 @@
 /** Rule sets with other counters. */
 
 import type { TableName } from '../packet/netfilter.ts';
-import { type Counters, type Rule, type Ruleset, ZERO_COUNTERS } from '../rules/model.ts';
+import { type Chain, type Counters, type Rule, type Ruleset, type Table, ZERO_COUNTERS } from '../rules/model.ts';
+import { chainOfColumns, columnsOf, type RuleColumns } from '../rules/rule-columns.ts';
 
 /** The same rules, every counter zero. */
 export function withoutCounters(ruleset: Ruleset): Ruleset {
-  return mapCounters(ruleset, () => ZERO_COUNTERS);
+  return mapCounters(ruleset, () => ZERO_COUNTERS, zeroColumns);
+}
+
+function zeroColumns(columns: RuleColumns): RuleColumns {
+  const zero = (rule: Rule): Rule => (rule.counters === ZERO_COUNTERS ? rule : { ...rule, counters: ZERO_COUNTERS });
+  const { packets: _, bytes: __, ...rest } = columns;
+  return Object.freeze({
+    ...rest,
+    others: new Map(Array.from(columns.others, ([at, rule]) => [at, zero(rule)])),
+    rule: (at: number) => zero(columns.rule(at)),
+  });
 }
 
 /** Which counter of a rule set: a rule's (0-based position) or a chain's policy. */
@@ -16,22 +27,31 @@ export interface CounterPlace {
 }
 
 /** The same rules with other counters; user chains have none. */
-export function mapCounters(ruleset: Ruleset, value: (place: CounterPlace, now: Counters) => Counters): Ruleset {
+export function mapCounters(
+  ruleset: Ruleset,
+  value: (place: CounterPlace, now: Counters) => Counters,
+  ofColumns?: (columns: RuleColumns) => RuleColumns,
+): Ruleset {
+  const policyCounters = (table: Table, { name, policy, counters }: Chain): Counters =>
+    policy === undefined ? ZERO_COUNTERS : value({ table: table.name, chain: name, rule: 'policy' }, counters);
   return {
     ...ruleset,
     tables: ruleset.tables.map((table) => ({
       ...table,
-      chains: table.chains.map((chain) => ({
-        ...chain,
-        counters:
-          chain.policy === undefined
-            ? ZERO_COUNTERS
-            : value({ table: table.name, chain: chain.name, rule: 'policy' }, chain.counters),
-        rules: chain.rules.map((rule, at): Rule => {
-          const counters = value({ table: table.name, chain: chain.name, rule: at }, rule.counters);
-          return counters === rule.counters ? rule : { ...rule, counters };
-        }),
-      })),
+      chains: table.chains.map((chain): Chain => {
+        const { name, policy, span } = chain;
+        const counters = policyCounters(table, chain);
+        const columns = ofColumns === undefined ? undefined : columnsOf(chain);
+        if (columns !== undefined && ofColumns !== undefined) {
+          const about = { name, ...(policy && { policy }), counters, ...(span && { span }) };
+          return chainOfColumns(about, ofColumns(columns));
+        }
+        const rules = chain.rules.map((rule, at): Rule => {
+          const now = value({ table: table.name, chain: name, rule: at }, rule.counters);
+          return now === rule.counters ? rule : { ...rule, counters: now };
+        });
+        return { ...chain, counters, rules };
+      }),
     })),
   };
 }

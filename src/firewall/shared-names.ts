@@ -6,12 +6,13 @@
 import type { Family, TableName } from '../packet/netfilter.ts';
 import { tableKey } from '../policy/named.ts';
 import type { Rule, Ruleset } from '../rules/model.ts';
+import { differentRules } from '../rules/rule-columns.ts';
 
 /** Keys (tableKey) of everything that rules of these tables name. */
 export function namesIn(ruleset: Ruleset, tables: readonly TableName[]): ReadonlySet<string> {
   const rules = ruleset.tables
     .filter((table) => tables.includes(table.name))
-    .flatMap((table) => table.chains.flatMap((chain) => chain.rules));
+    .flatMap((table) => table.chains.flatMap(differentRules));
   return new Set(rules.flatMap((rule) => namesOfRule(rule, ruleset.family)));
 }
 

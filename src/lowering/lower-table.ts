@@ -14,12 +14,16 @@ import { isHook } from '../packet/netfilter.ts';
 import type { Effect } from '../policy/effect.ts';
 import { FALSE, require } from '../policy/expr.ts';
 import type { LogSpec, PolicyChain, PolicyRule, StateObject, TablePolicy } from '../policy/ir.ts';
+import { policyChainOfColumns } from '../policy/policy-columns.ts';
 import { addQuestion, answeredYes, type Question } from '../policy/question.ts';
 import { chainGraph } from '../rules/chain-graph.ts';
 import type { Rule, Table } from '../rules/model.ts';
+import { columnsOf, differentRules, ruleCount } from '../rules/rule-columns.ts';
 import { effectTrouble } from './effect-trouble.ts';
+import { lowerColumns } from './lower-columns.ts';
 import { addEffect } from './lower-effect.ts';
-import { lowerRule } from './lower-rule.ts';
+import { type LoweredRule, lowerRule } from './lower-rule.ts';
+import { probeRule } from './probe-rule.ts';
 
 export interface LoweredTable {
   /** Present exactly when no diagnostic is an error. */
@@ -46,7 +50,8 @@ export function lowerTable(table: Table, family: Family, objects?: KernelObjects
   let counters = 0;
 
   const chains = table.chains.map((chain, chainAt): PolicyChain => {
-    const rules = chain.rules.map((rule, ruleAt): PolicyRule => {
+    const firstCounter = counters;
+    const lower = (rule: Rule, ruleAt: number): PolicyRule => {
       const reachableFrom = graph.hooksOf(chainAt, ruleAt);
       const dead = reachableFrom.length === 0;
       const context: LowerContext = {
@@ -72,17 +77,30 @@ export function lowerTable(table: Table, family: Family, objects?: KernelObjects
       return Object.freeze({
         conditions: dead ? NEVER : lowered.conditions,
         action: dead ? CONTINUE : lowered.action,
-        counter: counters++,
+        counter: firstCounter + ruleAt,
         provenance: Object.freeze(
           rule.span === undefined
             ? { chain: chain.name, rule: ruleAt + 1 }
             : { chain: chain.name, rule: ruleAt + 1, span: rule.span },
         ),
       });
-    });
+    };
+    const count = ruleCount(chain);
+    counters += count;
     const base =
       chain.policy === undefined || !isHook(chain.name) ? undefined : baseOf(chain.name, chain.policy, counters++);
-    return Object.freeze({ name: chain.name, ...(base === undefined ? {} : { base }), rules: Object.freeze(rules) });
+    const about = { name: chain.name, ...(base === undefined ? {} : { base }) };
+    const columns = columnsOf(chain);
+    const reachableFrom = graph.hooksOf(chainAt, count - 1);
+    // A chain whose last rule can be reached has no dead ones.
+    if (columns === undefined || reachableFrom.length === 0)
+      return Object.freeze({ ...about, rules: Object.freeze(chain.rules.map(lower)) });
+    const probe = (rule: Rule): LoweredRule | undefined =>
+      probeRule(rule, { family, table: table.name, ip: rule.ip, reachableFrom }, chainNumbers);
+    return policyChainOfColumns(
+      about,
+      lowerColumns(columns, { family, chain: chain.name, firstCounter, lower, probe }),
+    );
   });
 
   if (diagnostics.some((item) => item.severity === 'error')) return { diagnostics: Object.freeze(diagnostics) };
@@ -95,7 +113,8 @@ export function lowerTable(table: Table, family: Family, objects?: KernelObjects
     ...(questions.length === 0 ? {} : { questions: Object.freeze(questions) }),
     counters,
     ...(effects.length === 0 ? {} : { effects: Object.freeze(effects) }),
-    conntrack: tracked || table.chains.some((chain) => chain.rules.some((rule) => tracksConnections(rule, family))),
+    conntrack:
+      tracked || table.chains.some((chain) => differentRules(chain).some((rule) => tracksConnections(rule, family))),
   });
   const trouble = effectTrouble(policy);
   return trouble.length > 0

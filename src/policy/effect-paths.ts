@@ -6,12 +6,15 @@
 import type { Hook } from '../packet/netfilter.ts';
 import type { Effect } from './effect.ts';
 import type { Expr, PolicyRule, TablePolicy } from './ir.ts';
+import { differentRules } from './policy-columns.ts';
 
 /** Effects of the rules that packets can reach on a hook, in order of their numbers. */
 export function effectsAt(policy: TablePolicy, hook: Hook): readonly number[] {
   const found = new Set<number>();
   for (const chain of chainsFrom(policy, baseOf(policy, hook))) {
-    for (const { action } of policy.chains[chain]!.rules) if (action.kind === 'effect') found.add(action.effect);
+    for (const { action } of differentRules(policy.chains[chain]!)) {
+      if (action.kind === 'effect') found.add(action.effect);
+    }
   }
   return [...found].sort((a, b) => a - b);
 }
@@ -23,7 +26,7 @@ function baseOf(policy: TablePolicy, hook: Hook): number {
 function chainsFrom(policy: TablePolicy, base: number): ReadonlySet<number> {
   const reached = new Set(base === -1 ? [] : [base]);
   for (const chain of reached) {
-    for (const { action } of policy.chains[chain]!.rules) {
+    for (const { action } of differentRules(policy.chains[chain]!)) {
       if (action.kind === 'jump' || action.kind === 'goto') reached.add(action.chain);
     }
   }
@@ -38,7 +41,7 @@ export function mostEffects(policy: TablePolicy, hook: Hook): number {
     if (before !== undefined) return before;
     let sum = 0;
     let best = 0;
-    for (const { action } of policy.chains[chain]!.rules) {
+    for (const { action } of differentRules(policy.chains[chain]!)) {
       if (action.kind === 'effect') {
         if (policy.effects?.[action.effect]?.terminal === true) best = Math.max(best, sum + 1);
         else sum++;

@@ -10,6 +10,7 @@
 import type { Family, Hook } from '../packet/netfilter.ts';
 import { isHook } from '../packet/netfilter.ts';
 import type { Chain, MaskedAddress, Rule, Selector, Table } from './model.ts';
+import { columnsOf, type RuleColumns } from './rule-columns.ts';
 
 export interface ChainGraph {
   /** Hooks from which rule `rule` (from 0) of chain `chain` can be reached; none: no packet ever gets there. */
@@ -61,10 +62,12 @@ function linkChains(table: Table, family: Family): readonly Node[] {
     return node as Node & { jumps: { rule: number; to: Node }[] };
   });
   for (const node of nodes) {
-    for (let rule = 0; rule < node.live; rule++) {
-      const name = jumpTarget(node.chain.rules[rule]!);
+    // No rule that is in columns jumps.
+    for (const [at, rule] of columnsOf(node.chain)?.others ?? node.chain.rules.entries()) {
+      if (at >= node.live) break;
+      const name = jumpTarget(rule);
       const to = name === undefined ? undefined : byName.get(name);
-      if (to !== undefined) node.jumps.push({ rule, to });
+      if (to !== undefined) node.jumps.push({ rule: at, to });
     }
   }
   return nodes;
@@ -111,8 +114,24 @@ export function jumpTarget(rule: Rule): string | undefined {
 
 /** How many rules of a chain can run: those up to the first unconditional verdict. */
 function liveRules(chain: Chain, family: Family): number {
+  const columns = columnsOf(chain);
+  if (columns !== undefined) return liveColumns(columns, family);
   const end = chain.rules.findIndex((rule) => endsChain(rule, family));
   return end === -1 ? chain.rules.length : end + 1;
+}
+
+function liveColumns({ count, kinds, kind, others }: RuleColumns, family: Family): number {
+  let live = count;
+  const ends = kinds.map(({ example }) => endsChain(example, family));
+  if (ends.includes(true)) {
+    const at = kind.findIndex((number) => ends[number] === true);
+    if (at !== -1) live = at + 1;
+  }
+  for (const [at, rule] of others) {
+    if (at >= live) break;
+    if (endsChain(rule, family)) return at + 1;
+  }
+  return live;
 }
 
 /** Whether no rule behind this one can run: an unconditional verdict. */

@@ -82,7 +82,7 @@ export function compileDevice(input: DeviceInput): DeviceProgram {
   const functions: HookContext['functions'] = new Map();
   const globals: HookContext['globals'] = new Map();
   const parts = policies.map((policy, index): Part => {
-    const offset = ({ counter }: PolicyRule): number => (first[index]! + counter) * COUNTER_BYTES;
+    const offset = ({ counter }: Pick<PolicyRule, 'counter'>): number => (first[index]! + counter) * COUNTER_BYTES;
     const tableRuns: TableRuns = planRuns(policy, offset, () => `${MAP_NAMES.run}${runs++}`);
     maps.push(...runMaps(tableRuns));
     const usage = usageOf(policy, planChains(policy, hook)?.chains.keys() ?? []);

@@ -16,6 +16,7 @@ import { R0, R1, R2, R3, R4, R6, R7, R10 } from '../../bpf/instruction.ts';
 import type { MapSpec, ProgramSpec } from '../../bpf/program.ts';
 import type { FieldName } from '../../policy/fields.ts';
 import type { Expr, TablePolicy } from '../../policy/ir.ts';
+import { differentRules } from '../../policy/policy-columns.ts';
 import { ANSWER_WORDS, answerPlace, answersIn } from '../../policy/question.ts';
 import { MAP_NAMES } from '../compiled.ts';
 import { type HookContext, loadSkb, releaseScratch } from './context.ts';
@@ -50,7 +51,7 @@ export function askedEntry(answers: bigint): Uint8Array {
 export function answersNeeded(policy: TablePolicy, chains: Iterable<number>): readonly number[] {
   const found = new Set<number>();
   for (const chain of chains) {
-    for (const { conditions } of policy.chains[chain]!.rules) {
+    for (const { conditions } of differentRules(policy.chains[chain]!)) {
       for (const condition of conditions) {
         if (condition.kind === 'stateful' || !asksKernel(condition.expr)) continue;
         for (const answer of answersIn(condition.expr)) found.add(answer);

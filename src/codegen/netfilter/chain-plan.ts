@@ -13,7 +13,8 @@
  */
 
 import type { Hook } from '../../packet/netfilter.ts';
-import type { PolicyRule, TablePolicy } from '../../policy/ir.ts';
+import type { TablePolicy } from '../../policy/ir.ts';
+import { differentPlaces, differentRules, type RuleSequence, ruleSequence } from '../../policy/policy-columns.ts';
 
 /** A place where the walk goes on: behind a rule, or at the policy of the built-in chain. */
 export type ResumePoint =
@@ -67,20 +68,19 @@ export function planChains(
   const returns = new Map<number, Set<ResumePoint>>([[base, new Set([policyPoint])]]);
   const contexts = new Map<number, number>([[base, 1]]);
   for (const chain of order) {
-    policy.chains[chain]!.rules.forEach((rule, index) => {
-      const { action } = rule;
-      if (action.kind !== 'jump' && action.kind !== 'goto') return;
+    for (const [index, { action }] of differentPlaces(policy.chains[chain]!)) {
+      if (action.kind !== 'jump' && action.kind !== 'goto') continue;
       const target = returns.get(action.chain) ?? new Set();
       returns.set(action.chain, target);
       contexts.set(action.chain, (contexts.get(action.chain) ?? 0) + contexts.get(chain)!);
       if (action.kind === 'goto') {
         for (const point of returns.get(chain)!) target.add(point);
-        return;
+        continue;
       }
       const point: ResumePoint = { number: ++count, kind: 'after', chain, rule: index };
       points.set(`${chain}:${index}`, point);
       target.add(point);
-    });
+    }
   }
 
   const levels = slotLevels(policy, order, returns);
@@ -118,8 +118,7 @@ function topologicalOrder(policy: TablePolicy, base: number): readonly number[] 
   const stack: { chain: number; next: number }[] = [{ chain: base, next: 0 }];
   done.add(base);
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const { rules } = policy.chains[top.chain]!;
-    const rule = rules[top.next++];
+    const rule = differentRules(policy.chains[top.chain]!)[top.next++];
     if (rule === undefined) {
       order.push(top.chain);
       stack.pop();
@@ -143,7 +142,7 @@ function slotLevels(
     const own = above.get(chain) ?? 0;
     const needs = returns.get(chain)!.size > 1;
     if (needs) slots.set(chain, own);
-    for (const { action } of policy.chains[chain]!.rules) {
+    for (const { action } of differentRules(policy.chains[chain]!)) {
       if (action.kind !== 'jump' && action.kind !== 'goto') continue;
       above.set(action.chain, Math.max(above.get(action.chain) ?? 0, own + (needs ? 1 : 0)));
     }
@@ -152,7 +151,7 @@ function slotLevels(
 }
 
 /** What a chain costs to verify, in rules; `chain` is its index. */
-export type ChainCost = (rules: readonly PolicyRule[], chain: number) => number;
+export type ChainCost = (rules: RuleSequence, chain: number) => number;
 
 const countRules: ChainCost = (rules) => rules.length;
 
@@ -164,9 +163,8 @@ function cheaperMode(
   let once = 0;
   let inlined = 0;
   for (const [index, { contexts }] of chains) {
-    const { rules } = policy.chains[index]!;
-    const logs = rules.filter((rule) => rule.action.kind === 'log').length;
-    const own = cost(rules, index) + 1;
+    const own = cost(ruleSequence(policy.chains[index]!), index) + 1;
+    const logs = differentRules(policy.chains[index]!).filter((rule) => rule.action.kind === 'log').length;
     once += own;
     inlined += (own + logs * LOG_RULES) * contexts;
   }

@@ -34,6 +34,7 @@ import { R0, R1, R2, R3, R4, R10 } from '../../bpf/instruction.ts';
 import type { MapSpec } from '../../bpf/program.ts';
 import { type Effect, LONGER, MAX_LIST, type MarkChange } from '../../policy/effect.ts';
 import type { Expr, PolicyRule, TablePolicy } from '../../policy/ir.ts';
+import { differentRules } from '../../policy/policy-columns.ts';
 import { MAP_NAMES } from '../compiled.ts';
 import { assume, ORDINARY } from './assume.ts';
 import type { Target } from './branch.ts';
@@ -70,7 +71,9 @@ export function effectBaseMap(base: number): MapSpec {
 
 /** Whether rules that the given chains hold have effects. */
 export function hasEffects(policy: TablePolicy, chains: Iterable<number>): boolean {
-  return [...chains].some((chain) => policy.chains[chain]!.rules.some(({ action }) => action.kind === 'effect'));
+  return [...chains].some((chain) =>
+    differentRules(policy.chains[chain]!).some(({ action }) => action.kind === 'effect'),
+  );
 }
 
 /** Jumps to `none` if no packet has a list. Uses r1. */

@@ -10,6 +10,7 @@ import { removeUnreachable } from '../../bpf/prune.ts';
 import type { Hook } from '../../packet/netfilter.ts';
 import { effectsAt, mostEffects } from '../../policy/effect-paths.ts';
 import type { RejectWith, TablePolicy } from '../../policy/ir.ts';
+import { ruleSequence } from '../../policy/policy-columns.ts';
 import { mostStaged } from '../../policy/staged.ts';
 import type { HookEffect } from '../compiled.ts';
 import { slotsBeside, takeAnswers } from './asked.ts';
@@ -275,7 +276,7 @@ export function planFor(ctx: HookContext, usage: Usage, shape: Shape, room: numb
 /** What a chain costs to verify, in rules. */
 function verifyingCost(ctx: HookContext, chain: number): number {
   const segments = ctx.runs.get(chain);
-  if (segments === undefined) return ctx.policy.chains[chain]!.rules.length;
+  if (segments === undefined) return ruleSequence(ctx.policy.chains[chain]!).length;
   return segments.reduce((sum, run) => sum + (run.kind === 'run' ? runCost(run) : run.to - run.from), 0);
 }
 

@@ -3,6 +3,7 @@
 import type { Family } from '../../packet/netfilter.ts';
 import { FIELDS, type FieldName } from '../../policy/fields.ts';
 import type { Expr, PolicyRule, RejectWith, TablePolicy } from '../../policy/ir.ts';
+import { differentRules } from '../../policy/policy-columns.ts';
 import { fieldsOfStateful } from '../../policy/named-tests.ts';
 import { readsTransport, type Scan } from '../../policy/scan.ts';
 import { answersNeeded } from './asked.ts';
@@ -36,7 +37,7 @@ export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
   let effects = false;
   let lengthens = false;
   for (const chain of used) {
-    for (const rule of policy.chains[chain]!.rules) {
+    for (const rule of differentRules(policy.chains[chain]!)) {
       collectRule(rule, policy.family, fields, functions);
       if (rule.action.kind === 'reject') reject.add(rule.action.with);
       if (rule.action.kind === 'log') log = true;

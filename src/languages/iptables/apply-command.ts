@@ -6,7 +6,7 @@ import type { Command, Numbered } from './command.ts';
 import { ruleWords } from './print-rule.ts';
 import type { Place } from './report.ts';
 import type { LineContext } from './rule-draft.ts';
-import type { MutableChain, TableDraft } from './table-draft.ts';
+import { emptyChain, type MutableChain, type TableDraft } from './table-draft.ts';
 import type { Word } from './words.ts';
 
 /** Changes `table`, or reports why the command cannot be carried out. */
@@ -48,7 +48,8 @@ type RuleCommand = Extract<Command, { kind: 'append' | 'delete' | 'check' | 'ins
 function changeRules(command: RuleCommand, chain: MutableChain, ctx: LineContext): void {
   switch (command.kind) {
     case 'append':
-      chain.rules.push(...command.rules);
+      if (chain.append === undefined) chain.rules.push(...command.rules);
+      else chain.append(command.rules);
       return;
     case 'insert':
       // Each goes to the same place, so that several come out in reverse order.
@@ -113,7 +114,7 @@ export function declareChain(name: string, place: Place, table: TableDraft, ctx:
     ctx.report.add('duplicate-chain', place, { table: table.name, chain: name }, notes);
     return;
   }
-  table.chains.set(name, { name, counters: ZERO_COUNTERS, rules: [], span: ctx.report.span(place) });
+  table.chains.set(name, emptyChain({ name, counters: ZERO_COUNTERS, span: ctx.report.span(place) }));
 }
 
 /** Sets the policy of a built-in chain. */

@@ -7,6 +7,7 @@ import { findMatch, findTarget } from '../../extensions/registry.ts';
 import type { Family, Hook } from '../../packet/netfilter.ts';
 import { chainGraph, type Jump, jumpTarget } from '../../rules/chain-graph.ts';
 import type { OptionUse, Rule, Table } from '../../rules/model.ts';
+import { columnsOf } from '../../rules/rule-columns.ts';
 import type { Report } from './report.ts';
 
 /** Reports what makes the kernel refuse the table. */
@@ -14,7 +15,8 @@ export function checkTable(table: Table, family: Family, report: Report): void {
   const graph = chainGraph(table, family);
   for (const circle of graph.circles) reportCircle(circle, report);
   for (const [chainAt, chain] of table.chains.entries()) {
-    for (const [ruleAt, rule] of chain.rules.entries()) {
+    // Rules that are columns are allowed everywhere in their table (quick/learn.ts).
+    for (const [ruleAt, rule] of columnsOf(chain)?.others ?? chain.rules.entries()) {
       if (rule.matches.length === 0 && rule.target.kind !== 'extension') continue;
       const hooks = graph.hooksOf(chainAt, ruleAt);
       for (const use of rule.matches) checkPlace(findMatch(use.name, family), use, table, hooks, report);

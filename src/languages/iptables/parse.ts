@@ -10,11 +10,14 @@ import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import type { SourceText } from '../../diagnostics/source.ts';
 import type { AccountLookup } from '../../extensions/contract.ts';
 import { type Family, isTableName, TABLES } from '../../packet/netfilter.ts';
-import type { Counters, Ruleset, Table } from '../../rules/model.ts';
+import type { Counters, Rule, Ruleset, Table } from '../../rules/model.ts';
 import { applyCommand, declareChain, setPolicy } from './apply-command.ts';
 import { chainNameProblem } from './chain-name.ts';
 import { checkTable } from './check-table.ts';
+import type { Command } from './command.ts';
 import { parseBracketCounters } from './counters.ts';
+import { quickReaderOf } from './quick/quick-table.ts';
+import type { QuickReader } from './quick/reader.ts';
 import { createReport, type Place, type Report } from './report.ts';
 import type { LineContext } from './rule-draft.ts';
 import { readRuleLine } from './rule-line.ts';
@@ -24,6 +27,8 @@ import { splitWords, utf8Length, type Word } from './words.ts';
 export interface ParseOptions {
   /** How to look up the users and groups of `-m owner`; without it only numbers and root are known. */
   readonly accounts?: AccountLookup;
+  /** Every line by the reader of everything: the reference for the quick one. */
+  readonly thorough?: boolean;
 }
 
 export interface ParseResult {
@@ -39,6 +44,8 @@ export interface ParseResult {
 interface FileState {
   readonly family: Family;
   readonly accounts: AccountLookup | undefined;
+  readonly thorough: boolean;
+  readonly source: SourceText;
   readonly report: Report;
   /** Finished tables in the order of their first appearance. */
   readonly tables: Map<string, Table>;
@@ -53,6 +60,7 @@ interface OpenTable {
   readonly ctx: LineContext | undefined;
   readonly name: string;
   readonly place: Place;
+  readonly quick: QuickReader | undefined;
 }
 
 /** Reads a whole file of one family. Never throws, whatever the text. */
@@ -61,6 +69,8 @@ export function parseRuleset(source: SourceText, family: Family, options: ParseO
   const state: FileState = {
     family,
     accounts: options.accounts,
+    thorough: options.thorough === true,
+    source,
     report,
     tables: new Map(),
     open: undefined,
@@ -113,10 +123,20 @@ function readLine(text: string, line: Place, ended: boolean, state: FileState): 
     state.open = undefined;
     return;
   }
-  const { draft, ctx } = open;
+  const { draft, ctx, quick } = open;
   if (draft === undefined || ctx === undefined) return;
-  if (first === ':') readChainLine(text, line, draft, ctx);
-  else readCommandLine(text, line, draft, ctx);
+  if (first === ':') {
+    quick?.forget();
+    readChainLine(text, line, draft, ctx);
+  } else if (quick?.take(line.start, line.end) !== true) {
+    const command = readCommandLine(text, line, ctx);
+    if (command === undefined) return;
+    if (command.kind !== 'append') quick?.forget();
+    applyCommand(command, draft, ctx);
+    const chain = command.kind === 'append' ? draft.chains.get(command.chain.text) : undefined;
+    if (chain !== undefined && command.kind === 'append' && command.rules.length === 1)
+      quick?.learn(chain, command.rules[0]!);
+  }
 }
 
 const COMMIT = 'COMMIT';
@@ -146,7 +166,7 @@ function openTable(text: string, line: Place, state: FileState): void {
   const word = name === '' ? '' : name.text;
   if (!isTableName(word)) {
     state.report.add('unknown-table', place, { table: word, known: TABLES.join(', ') });
-    state.open = { draft: undefined, ctx: undefined, name: word, place: line };
+    state.open = { draft: undefined, ctx: undefined, name: word, place: line, quick: undefined };
     return;
   }
   const draft = createTable(word, state.report.span(line), state.tables.get(word));
@@ -160,7 +180,9 @@ function openTable(text: string, line: Place, state: FileState): void {
       return found === undefined ? undefined : found.policy === undefined ? 'user' : 'built-in';
     },
   };
-  state.open = { draft, ctx, name: word, place: line };
+  const read = (start: number, end: number): Rule => readAgain(state.source, { start, end }, ctx);
+  const quick = state.thorough ? undefined : quickReaderOf(state.source, state.family, word, read);
+  state.open = { draft, ctx, name: word, place: line, quick };
 }
 
 /** The words of a `*` or `:` line behind its first character: no quoting there. */
@@ -212,8 +234,15 @@ const WORDS_MAX = 250;
 /** xt_param_buf holds 1,024 bytes with its end. */
 const WORD_MAX = 1022;
 
-/** `[packets:bytes] -A CHAIN ...` and the other commands. */
-function readCommandLine(text: string, line: Place, draft: TableDraft, ctx: LineContext): void {
+/** The rule of a line that was read quickly. */
+function readAgain(source: SourceText, line: Place, ctx: LineContext): Rule {
+  const command = readCommandLine(source.text, line, { ...ctx, report: createReport(source) });
+  if (command?.kind !== 'append' || command.rules.length !== 1) throw new Error('a line that was a rule is none now');
+  return command.rules[0]!;
+}
+
+/** `[packets:bytes] -A CHAIN ...` and the other commands; undefined: reported, or not meant for this family. */
+function readCommandLine(text: string, line: Place, ctx: LineContext): Command | undefined {
   const { report } = ctx;
   let { start } = line;
   let counters: Counters | undefined;
@@ -224,24 +253,23 @@ function readCommandLine(text: string, line: Place, draft: TableDraft, ctx: Line
     counters = parseBracketCounters(bracket);
     if (counters === undefined) {
       report.add('bad-counters', { start, end }, { text: bracket });
-      return;
+      return undefined;
     }
     start = end;
   }
   const { words, unclosed } = splitWords(text, start, line.end);
   if (unclosed !== undefined) {
     report.add('unclosed-quote', { start: unclosed, end: unclosed + 1 });
-    return;
+    return undefined;
   }
   if (words.length > WORDS_MAX) {
     report.add('too-many-words', line, { count: words.length, limit: WORDS_MAX });
-    return;
+    return undefined;
   }
   const long = words.find((word) => word.text.length * 3 > WORD_MAX && utf8Length(word.text) > WORD_MAX);
   if (long !== undefined) {
     report.add('word-too-long', long, { length: utf8Length(long.text), limit: WORD_MAX });
-    return;
+    return undefined;
   }
-  const command = readRuleLine(words, line, counters, ctx);
-  if (command !== undefined) applyCommand(command, draft, ctx);
+  return readRuleLine(words, line, counters, ctx);
 }

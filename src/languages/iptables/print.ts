@@ -2,7 +2,9 @@
 
 import type { Family } from '../../packet/netfilter.ts';
 import type { Ruleset, Table } from '../../rules/model.ts';
+import { columnsOf } from '../../rules/rule-columns.ts';
 import { formatCounters } from './counters.ts';
+import { printColumns } from './print-columns.ts';
 import { ruleWords } from './print-rule.ts';
 
 export interface PrintOptions {
@@ -30,6 +32,11 @@ export function printTable(table: Table, family: Family, options: Pick<PrintOpti
     lines.push(`:${chain.name} ${chain.policy ?? '-'} ${formatCounters(chain.counters)}`);
   }
   for (const chain of table.chains) {
+    const columns = columnsOf(chain);
+    if (columns !== undefined) {
+      printColumns(columns, chain.name, { family, table: table.name, counters: options.counters }, lines);
+      continue;
+    }
     for (const rule of chain.rules) {
       const counters = options.counters ? `${formatCounters(rule.counters)} ` : '';
       lines.push(`${counters}-A ${chain.name}${ruleWords(rule, family, table.name)}`);

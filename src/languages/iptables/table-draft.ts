@@ -3,6 +3,8 @@
 import type { Span } from '../../diagnostics/source.ts';
 import { HOOKS, TABLE_HOOKS, type TableName } from '../../packet/netfilter.ts';
 import { type Chain, type Counters, type Rule, type Table, ZERO_COUNTERS } from '../../rules/model.ts';
+import { chainOfColumns } from '../../rules/rule-columns.ts';
+import type { ColumnsBuilder } from './quick/columns-builder.ts';
 
 /** Chains by name. */
 export interface TableDraft {
@@ -15,8 +17,50 @@ export interface MutableChain {
   name: string;
   policy?: 'ACCEPT' | 'DROP';
   counters: Counters;
+  /** Of a chain that is read quickly they are made when they are asked for, and from then on it is read as any other. */
   rules: Rule[];
   span?: Span;
+  /** The rules, as long as they are only added to. */
+  readonly columns?: ColumnsBuilder | undefined;
+  /** Begins columns with the rules that there are; undefined when `rules` was asked for before. */
+  beginColumns?(begin: (before: readonly Rule[]) => ColumnsBuilder): ColumnsBuilder | undefined;
+  /** Adds rules at the end, with nothing asked. */
+  append?(added: readonly Rule[]): void;
+}
+
+/** A chain without rules. */
+export function emptyChain(about: Pick<MutableChain, 'name' | 'policy' | 'counters' | 'span'>): MutableChain {
+  let rules: Rule[] = [];
+  let columns: ColumnsBuilder | undefined;
+  let given = false;
+  return {
+    ...about,
+    get rules() {
+      if (columns !== undefined) {
+        const made = columns.columns();
+        rules = Array.from({ length: made.count }, (_, at) => made.rule(at));
+        columns = undefined;
+      }
+      given = true;
+      return rules;
+    },
+    set rules(other) {
+      rules = other;
+      columns = undefined;
+      given = true;
+    },
+    get columns() {
+      return columns;
+    },
+    beginColumns(begin) {
+      if (!given) columns ??= begin(rules);
+      return columns;
+    },
+    append(added) {
+      if (columns === undefined) for (const rule of added) rules.push(rule);
+      else for (const rule of added) columns.addOther(rule);
+    },
+  };
 }
 
 /**
@@ -28,12 +72,10 @@ export function createTable(name: TableName, span: Span, earlier: Table | undefi
   const hooks: readonly string[] = TABLE_HOOKS[name].hooks;
   for (const hook of HOOKS.filter((known) => hooks.includes(known))) {
     const old = earlier?.chains.find((chain) => chain.name === hook);
-    chains.set(hook, {
-      name: hook,
-      policy: old?.policy ?? 'ACCEPT',
-      counters: old?.counters ?? ZERO_COUNTERS,
-      rules: [],
-    });
+    chains.set(
+      hook,
+      emptyChain({ name: hook, policy: old?.policy ?? 'ACCEPT', counters: old?.counters ?? ZERO_COUNTERS }),
+    );
   }
   return { name, span, chains };
 }
@@ -50,14 +92,16 @@ export function freezeTable(draft: TableDraft): Table {
   });
 }
 
-function freezeChain({ name, policy, counters, rules, span }: MutableChain): Chain {
-  return Object.freeze({
+function freezeChain(chain: MutableChain): Chain {
+  const { name, policy, counters, columns, span } = chain;
+  const about = {
     name,
     ...(policy === undefined ? {} : { policy }),
     counters,
-    rules: Object.freeze(rules),
     ...(span === undefined ? {} : { span }),
-  });
+  };
+  if (columns !== undefined) return chainOfColumns(about, columns.columns());
+  return Object.freeze({ ...about, rules: Object.freeze(chain.rules) });
 }
 
 /** Order of the UTF-8 bytes, which is the order of code points. */
