@@ -92,6 +92,12 @@ export const FIELDS = {
     doc: '1 if skb->dev is ARPHRD_ETHER and a MAC header of at least 14 bytes lies before the data (xt_mac)',
   },
   'mac.saddr': { bits: 48, needs: 'mac', doc: 'Ethernet source address' },
+  'mac.eui64': {
+    bits: 8,
+    family: 'ipv6',
+    needs: 'mac',
+    doc: 'ip6t_eui64: 1 if the lower half of the source address was made of the Ethernet source address; 2 if skb->dev is ARPHRD_ETHER, but there is no MAC header of at least 14 bytes; else 0',
+  },
   // Conntrack (skb->_nfct)
   'ct.present': { bits: 1, needs: 'conntrack', doc: '1 if the packet has a conntrack entry' },
   'ct.info': {

@@ -30,6 +30,8 @@ export interface PacketView extends EnvironmentView {
   readonly out?: DeviceView;
   /** The 14 bytes before the network header: destination, source, type. Absent where xt_mac would see no Ethernet header. */
   readonly mac?: Uint8Array;
+  /** skb->dev is an Ethernet, though there is no `mac`. */
+  readonly ethernet?: true;
   /** enum ip_conntrack_info, the low bits of skb->_nfct; 7 is untracked (then without `ct`). 0 when conntrack is off. */
   readonly ctInfo: number;
   readonly ct?: ConntrackView;
@@ -41,6 +43,8 @@ export interface PacketView extends EnvironmentView {
   readonly routeDstType: number;
   /** The kernel's answers to the table's questions (question.ts), answer n in bit n. Absent: all no. */
   readonly answers?: bigint;
+  /** Its answers to the questions that are asked where rules get to them (staged.ts), answer n in bit n. Absent: all no. */
+  readonly staged?: bigint;
   /** Kernel time in jiffies. */
   readonly now: bigint;
   /** The next random number, an unsigned 32-bit integer (get_random_u32). */
@@ -152,6 +156,7 @@ const readers: Record<FieldName, (view: PacketView) => number | bigint> = {
   'icmp.code': (v) => byte(v, transportOf(v).offset + 1),
   'mac.present': (v) => (v.mac === undefined ? 0 : 1),
   'mac.saddr': (v) => (v.mac === undefined ? 0 : bigFrom(v.mac, 6, 6)),
+  'mac.eui64': (v) => (v.mac === undefined ? (v.ethernet === true ? 2 : 0) : madeOfMac(v, v.mac) ? 1 : 0),
   'ct.present': (v) => (v.ct === undefined ? 0 : 1),
   'ct.info': (v) => v.ctInfo,
   'ct.status': (v) => (v.ct?.status ?? 0) >>> 0,
@@ -176,6 +181,14 @@ const readers: Record<FieldName, (view: PacketView) => number | bigint> = {
   'asked.3': (v) => answerWord(v, 3),
   'route.dstType': (v) => v.routeDstType,
 };
+
+/** The universal bit is turned over; a frame of another protocol or version says nothing. */
+function madeOfMac(view: PacketView, mac: Uint8Array): boolean {
+  const made = [mac[6]! ^ 2, mac[7], mac[8], 0xff, 0xfe, mac[9], mac[10], mac[11]];
+  return (
+    mac[12] === 0x86 && mac[13] === 0xdd && byte(view, 0) >> 4 === 6 && made.every((b, i) => b === byte(view, 16 + i))
+  );
+}
 
 function answerWord(view: PacketView, word: number): bigint {
   return BigInt.asUintN(64, (view.answers ?? 0n) >> BigInt(word * 64));

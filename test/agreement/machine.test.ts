@@ -25,14 +25,14 @@ function held(view: PacketView): fc.Arbitrary<SimulatedPacket> {
     .record({
       // Only a search by Boyer-Moore sees the border.
       view: linear.map((length) => ({ ...representable(view), pieces: [length, view.bytes.length - length] })),
-      macless: fc.constantFrom('unset', 'notEthernet'),
+      ethernet: fc.boolean(),
       socketless: fc.constantFrom('null', 'timeWait', 'otherNamespace'),
       renamedDevices: fc.boolean(),
       routeNoref: fc.boolean(),
     })
-    .map((packet) => {
+    .map(({ ethernet, ...packet }) => {
       const own = view.socket !== undefined || packet.socketless === 'timeWait';
-      return { ...packet, view: { ...packet.view, ownSocket: own } };
+      return { ...packet, view: { ...packet.view, ownSocket: own, ...(ethernet ? { ethernet } : {}) } };
     });
 }
 

@@ -1,7 +1,7 @@
 /** From field values to a packet that has them, as far as a packet can. */
 
 import { internetChecksum } from '../../src/packet/checksum.ts';
-import { type ExtensionHeader, ethernet, ipv4, ipv6 } from '../../src/packet/craft.ts';
+import { ETHERTYPE, type ExtensionHeader, ethernet, ipv4, ipv6 } from '../../src/packet/craft.ts';
 import type { Family, Hook } from '../../src/packet/netfilter.ts';
 import { icmp, join, type Payload, PROTOCOL, raw, sctp, tcp, udp, udplite } from '../../src/packet/transport.ts';
 import type { FieldName } from '../../src/policy/fields.ts';
@@ -12,6 +12,8 @@ import { HAS_IN, HAS_OUT } from './packet.ts';
 
 /** Longer packets than this are not built; a length field can still say so. */
 const MAX_LENGTH = 9000;
+/** Who sends frames where nothing is said of it. */
+const SENDER = 0x0200_0000_0001n;
 
 /** A packet at `hook` with the assigned fields; all others have quiet values. */
 export function assemble(family: Family, hook: Hook, assignment: Assignment): PacketView {
@@ -32,9 +34,7 @@ export function assemble(family: Family, hook: Hook, assignment: Assignment): Pa
     ...(HAS_OUT.has(hook)
       ? { out: { name: deviceName(get('meta.oifname')), ifindex: 3, group: number('meta.oifgroup', 0) } }
       : {}),
-    ...(get('mac.present') === 0n || !HAS_IN.has(hook)
-      ? {}
-      : { mac: macHeader(get('mac.saddr') ?? 0x0200_0000_0001n) }),
+    ...assembleMac(family, hook, assignment),
     ...conntrack,
     ...assembleSocket(assignment),
     ...assembleEnvironment(assignment),
@@ -65,7 +65,7 @@ function assembleIpv6(assignment: Assignment): Uint8Array {
   if (broken) extensions.push({ kind: 'hopByHop' });
   return ipv6(
     {
-      ...given('source', fields.get('ip6.saddr')),
+      ...given('source', ipv6Source(assignment)),
       ...given('destination', fields.get('ip6.daddr')),
       ...given('hopLimit', fields.get('ip6.hopLimit')),
       extensions,
@@ -73,6 +73,13 @@ function assembleIpv6(assignment: Assignment): Uint8Array {
     },
     payloadOf(fields.get('ip6.protocol'), 'ipv6', assignment),
   );
+}
+
+function ipv6Source({ fields }: Assignment): bigint | undefined {
+  const source = fields.get('ip6.saddr');
+  if (fields.get('mac.eui64') !== 1n) return source;
+  const network = (source ?? 0x20010db8_00000000_00000000_00000000n) >> 64n;
+  return (network << 64n) | identifierOf(fields.get('mac.saddr') ?? SENDER);
 }
 
 function payloadOf(protocol: bigint | undefined, family: Family, { fields, tcpOptions }: Assignment): Payload {
@@ -196,8 +203,17 @@ function assembleSocket({ fields }: Assignment): Partial<PacketView> {
   };
 }
 
-function macHeader(source: bigint): Uint8Array {
-  return ethernet({ source }, new Uint8Array(1)).subarray(0, 14);
+function assembleMac(family: Family, hook: Hook, { fields }: Assignment): Pick<PacketView, 'mac' | 'ethernet'> {
+  if (!HAS_IN.has(hook)) return {};
+  if (fields.get('mac.eui64') === 2n) return { ethernet: true };
+  if (fields.get('mac.present') === 0n) return {};
+  const source = fields.get('mac.saddr') ?? SENDER;
+  return { mac: ethernet({ source, type: ETHERTYPE[family] }, new Uint8Array(1)).subarray(0, 14) };
+}
+
+/** The interface identifier that IPv6 makes of an Ethernet address (RFC 4291, appendix A). */
+function identifierOf(mac: bigint): bigint {
+  return ((mac >> 24n) << 40n) ^ 0x0200_00ff_fe00_0000n ^ (mac & 0xff_ffffn);
 }
 
 /** The text of 16 name bytes up to the NUL; bytes that no name can have become `x`. */

@@ -62,6 +62,10 @@ export const ENVIRONMENT_MATCHES = {
         )
         .map(([text, mode, direction]) => `${text} --connbytes-mode ${mode} --connbytes-dir ${direction}`),
   },
+  eui64: {
+    fits: (site) => site.universe.family === 'ipv6' && into(site),
+    text: () => fc.constant(''),
+  },
   connlabel: { text: () => option('label', fc.constantFrom('0', '1', '63', '64', '127')) },
   helper: { text: () => option('helper', fc.constantFrom('ftp', 'ftp-21', 'tftp', '""', 'a-name-of-17-bytes')) },
   cgroup: {

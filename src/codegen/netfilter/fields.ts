@@ -31,7 +31,7 @@ import {
   loadOddIpv6FragmentOffset,
   loadPacketType,
 } from './fields/headers.ts';
-import { loadMacPresent, loadMacSource } from './fields/mac.ts';
+import { loadMacEui64, loadMacPresent, loadMacSource } from './fields/mac.ts';
 import { loadDestinationType } from './fields/route.ts';
 import { loadCredential, loadOwnSocket, loadSocketState } from './fields/socket.ts';
 import { loadTcpFlags, loadTcpHeaderLength, loadTransportLength } from './fields/transport.ts';
@@ -63,6 +63,7 @@ const LOADERS: Partial<Record<FieldName, Loader>> = {
   'tcp.headerLength': loadTcpHeaderLength,
   'mac.present': loadMacPresent,
   'mac.saddr': loadMacSource,
+  'mac.eui64': loadMacEui64,
   'ct.present': loadCtPresent,
   'ct.info': loadCtInfo,
   'ct.status': loadCtStatus,

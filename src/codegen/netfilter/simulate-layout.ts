@@ -17,8 +17,6 @@ export interface SimulatedPacket {
   readonly view: PacketView;
   /** How many bytes from the network header on lie in the linear part (at least the network header). Default: all. */
   readonly linear?: number;
-  /** How "no Ethernet header" looks: never set (default), or a device that is not Ethernet. */
-  readonly macless?: 'unset' | 'notEthernet';
   /** How "no socket" looks. Default: no pointer. */
   readonly socketless?: 'null' | 'timeWait' | 'otherNamespace';
   /** Device names have remains of an older name behind their end, as after a rename. */
@@ -85,7 +83,7 @@ export function layOutPacket(machine: Machine, facts: KernelFacts, hook: Hook, p
   skb.set('sk_buff.dev', macDevice);
   skb.set('sk_buff.head', data.region.base);
   skb.set('sk_buff.data', data.region.base + BigInt(HEADROOM));
-  const hasMac = view.mac !== undefined || packet.macless === 'notEthernet';
+  const hasMac = view.mac !== undefined || view.ethernet !== true;
   skb.set('sk_buff.end', data.end);
   skb.set('sk_buff.mac_header', hasMac ? HEADROOM - ETHERNET_HEADER : MAC_HEADER_UNSET);
   skb.set('sk_buff.mac_len', hasMac ? ETHERNET_HEADER : 0);
@@ -193,7 +191,7 @@ function layOutDevice(object: MakeObject, device: DeviceView, packet: SimulatedP
   const result = object('net_device');
   result.set('net_device.ifindex', device.ifindex);
   result.set('net_device.group', device.group ?? 0);
-  const notEthernet = packet.view.mac === undefined && packet.macless === 'notEthernet';
+  const notEthernet = packet.view.mac === undefined && packet.view.ethernet !== true;
   result.set('net_device.hard_header_len', notEthernet ? 0 : ETHERNET_HEADER);
   result.set('net_device.type', notEthernet ? ARPHRD_NONE : ARPHRD_ETHER);
   const name = new Uint8Array(IFNAMSIZ);

@@ -191,9 +191,9 @@ describe('the layout of a packet', () => {
 
   it('has no Ethernet header and no socket in every way the kernel knows', () => {
     const view = packetView({ family: 'ipv6', bytes, out: { name: 'wg0', ifindex: 3 } });
-    const plain = laidOut({ view });
+    const plain = laidOut({ view: { ...view, ethernet: true } });
     expect(plain.read(plain.skb, 'sk_buff.mac_header')).toBe(0xffffn);
-    const tunnel = laidOut({ view, macless: 'notEthernet', socketless: 'timeWait' });
+    const tunnel = laidOut({ view, socketless: 'timeWait' });
     expect(tunnel.read(tunnel.read(tunnel.skb, 'sk_buff.dev'), 'net_device.type')).toBe(0xfffen);
     expect(tunnel.read(tunnel.read(tunnel.skb, 'sk_buff.sk'), 'sock_common.skc_state')).toBe(6n);
     const other = laidOut({ view, socketless: 'otherNamespace' });
