@@ -21,6 +21,14 @@ export const MAP_NAMES = {
   run: 'bf_run',
   /** LRU_HASH, key: address of the sk_buff, value: the kernel's answers (asked.ts). */
   asked: 'bf_asked',
+  /** HASH, key: address of the sk_buff, value: a packet that waits for an answer, and where its rules go on (staged.ts). */
+  suspended: 'bf_suspended',
+  /** ARRAY, 1 element: u64 number of entries in `suspended`. */
+  suspendedCount: 'bf_suspended_n',
+  /** ARRAY, 1 element: zeros, what an entry in `suspended` begins as. */
+  newSuspended: 'bf_suspended_0',
+  /** PROG_ARRAY: the programs that go on with suspended packets, by CompiledStages.index. */
+  resume: 'bf_resume',
   /** RINGBUF: log events. */
   events: 'bf_events',
   /** HASH, key: address of the sk_buff, value: u32 reject class + 1; packets on their way to the REJECT bridge. */
@@ -52,6 +60,25 @@ export interface CompiledHook {
   readonly listLength: number;
   /** Numbers of the table's questions that must be asked before this program runs; without them it drops. */
   readonly answers: readonly number[];
+  /** Its packets can be suspended; absent: they are not. */
+  readonly stages?: CompiledStages;
+}
+
+/** What has to be between a hook's program and the bridges for packets that it suspends (netfilter/staged.ts). */
+export interface CompiledStages {
+  /** Where the program lies in the generation's array of such programs. */
+  readonly index: number;
+  /** How often a packet can be suspended: so many times the kernel is asked and the program called again. */
+  readonly count: number;
+  /** Numbers of the table's questions that its packets can get to. */
+  readonly questions: readonly number[];
+}
+
+/** The questions of a table that are asked on the way; number n goes by `first + n` in the map. */
+export interface StagedBase {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly first: number;
 }
 
 /** An effect as the programs number it: FIRST_EFFECT + its place among all effects of the generation. */
@@ -80,6 +107,8 @@ export interface CompiledGeneration {
   readonly hooks: readonly CompiledHook[];
   readonly maps: readonly MapSpec[];
   readonly counters: readonly CounterBase[];
+  /** Tables with questions that are asked on the way; absent: there are none. */
+  readonly staged?: readonly StagedBase[];
   /** Bytes between the counters of two CPUs. */
   readonly counterStride: number;
   /** The look-ups of each table whose programs have some; what changes their memory needs to know. */

@@ -93,6 +93,7 @@ function lowerContext(
   states: StateObject[],
   logs: LogSpec[],
   questions: Question[] = [],
+  staged: Question[] = [],
 ): LowerContext {
   return {
     ...ruleContext(context),
@@ -101,6 +102,7 @@ function lowerContext(
     addLog: (log) => logs.push(log) - 1,
     addEffect: () => 0,
     ask: (question) => answeredYes(addQuestion(questions, question) ?? 0),
+    askHere: (question) => staged.push(question) - 1,
     ...(context.objects === undefined ? {} : { objects: context.objects }),
   };
 }
@@ -159,6 +161,7 @@ function showCondition(condition: Condition, states: readonly StateObject[]): st
 
 function showStateful(test: StatefulTest, states: readonly StateObject[]): string {
   if (test.kind === 'random') return `random ${test.probability}`;
+  if (test.kind === 'staged') return `staged ${test.question}`;
   const state = states[test.state];
   if (state === undefined) throw new Error(`no state ${test.state}`);
   switch (state.kind) {

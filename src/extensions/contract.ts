@@ -123,6 +123,8 @@ export interface MatchExtension extends ExtensionBase {
    * rules of tables that stay with the kernel may use it.
    */
   readonly lower?: (options: OptionMap, ctx: LowerContext) => Lowered<readonly Condition[]>;
+  /** The kernel evaluates it when a packet gets to it (LowerContext.askHere), with these options. */
+  readonly suspends?: (options: OptionMap) => boolean;
 }
 
 export interface TargetExtension extends ExtensionBase {
@@ -163,6 +165,11 @@ export interface LowerContext extends RuleContext {
   addEffect(effect: Effect): number;
   /** Has the kernel asked before the table runs; true: it said yes. Undefined when the table has as many questions as it can. */
   ask(question: Question): Expr | undefined;
+  /**
+   * Has the kernel asked when a packet gets to this match, and only then, whatever answering does; returns the question's number for
+   * a `staged` test. Never shared: each rule has a match of its own.
+   */
+  askHere(question: Question): number;
   /** What the machine has that rules name; absent where no machine was asked. */
   readonly objects?: KernelObjects;
 }

@@ -10,7 +10,8 @@ const INTRODUCTION = `# Matches and targets
 Generated from \`src/extensions/\` (\`npx vitest run src/extensions/docs.test.ts -u\`).
 
 An extension that is marked **BPF** runs as a program, in every table but nat. **BPF, carried out by the kernel**: the program decides which packets meet
-the target, and the kernel's own target does it. The others leave their table with the kernel's own iptables, as nat always is. \`!\` before an option is allowed where the table says so. Any unambiguous beginning of an option's
+the target, and the kernel's own target does it. **BPF, evaluated by the kernel**: for a match whose evaluation has an effect (with some options, perhaps) the program
+lets the kernel's own match decide when a packet gets to it, and goes on with the answer. The others leave their table with the kernel's own iptables, as nat always is. \`!\` before an option is allowed where the table says so. Any unambiguous beginning of an option's
 name is accepted, and printed in full. ACCEPT, DROP, RETURN, \`-j CHAIN\`, \`-g CHAIN\` and rules without a target need no extension.
 `;
 
@@ -38,6 +39,7 @@ function overview(title: string, extensions: readonly Extension[]): string {
 
 /** Where its rules can run, besides the kernel. */
 function dataPath(extension: Extension): string {
+  if (extension.kind === 'match' && extension.suspends !== undefined) return 'BPF, evaluated by the kernel';
   if (extension.lower !== undefined) return 'BPF';
   return extension.kind === 'target' && extension.effect !== undefined ? 'BPF, carried out by the kernel' : '';
 }

@@ -8,14 +8,15 @@ import { answerProgram, askProgram } from '../codegen/netfilter/asked.ts';
 import { type AskChain, installAskChains, removeAskChains } from '../kernel/ask-chain.ts';
 import { waitForGracePeriod } from '../kernel/grace-period.ts';
 import type { BpfMap } from '../kernel/map.ts';
-import { openPinnedLink, openPinnedMap } from '../kernel/object.ts';
+import { openPinnedMap } from '../kernel/object.ts';
 import { type BpfProgram, loadProgram } from '../kernel/program.ts';
 import { FAMILIES, type TableName } from '../packet/netfilter.ts';
 import type { Question } from '../policy/question.ts';
 import { askedQuestion } from './asked-question.ts';
-import type { HookPoint, Layout } from './layout.ts';
+import type { Layout } from './layout.ts';
 import type { FamilyPlan, PlannedQuestions } from './plan.ts';
 import type { GenerationState } from './state.ts';
+import { stubPriority } from './stub-place.ts';
 
 /** A question about something that the plan's own kernel tables may make: rate estimators. It can only be put once they are loaded. */
 export function asksLate(plan: FamilyPlan): boolean {
@@ -87,15 +88,4 @@ function questionAt(questions: readonly Question[], number: number, table: Table
   const question = questions[number];
   if (question === undefined) throw new RangeError(`table ${table} has no question ${number}`);
   return question;
-}
-
-/** The priority at which the point's stub found room. */
-function stubPriority(layout: Layout, point: HookPoint): number {
-  const link = openPinnedLink(layout.stub(point));
-  try {
-    if (link.place === undefined) throw new Error(`${layout.stub(point)} is no netfilter link`);
-    return link.place.priority;
-  } finally {
-    link.close();
-  }
 }

@@ -12,17 +12,18 @@ import type { PersistentMaps } from './store.ts';
 /** How far from the table's priority a free one is looked for: still on the right side of every neighbouring table. */
 const REACH = 32;
 
-/** Loads a program, attaches it at the nearest free priority before or behind the point's table, and pins the link. */
+/** Loads a program, attaches it at the nearest free priority before or behind the point's table, at least `distance` from it, and pins the link. */
 export function attachAndPin(
   spec: ProgramSpec,
   maps: PersistentMaps,
   point: HookPoint,
   side: 'before' | 'behind',
   path: string,
+  distance = 1,
 ): void {
   const program = loadProgram(spec, maps.byName);
   try {
-    const link = attachNear(program, point, side === 'before' ? -1 : 1);
+    const link = attachNear(program, point, side === 'before' ? -1 : 1, distance);
     try {
       pin(link.fd, path);
     } finally {
@@ -34,9 +35,9 @@ export function attachAndPin(
 }
 
 /** The kernel refuses a priority that any other hook there has (nf_bpf_link.c), so neighbours are tried. */
-function attachNear(program: BpfProgram, point: HookPoint, direction: 1 | -1): BpfLink {
+function attachNear(program: BpfProgram, point: HookPoint, direction: 1 | -1, nearest: number): BpfLink {
   const { priority } = TABLE_HOOKS[point.table];
-  for (let distance = 1; distance <= REACH; distance++) {
+  for (let distance = nearest; distance < nearest + REACH; distance++) {
     try {
       return attachNetfilter(program, {
         family: point.family,

@@ -5,6 +5,7 @@
  *         bf_generation  bf_progs  bf_events  bf_pending  bf_pending_n      maps that outlive generations
  *         stubs/ipv4-filter-INPUT                                            links, one for each hook in use
  *         guards/ipv4-filter-INPUT                                           links behind bridges
+ *         stages/ipv4-filter-INPUT-7-1                                      links of generation 7 for suspended packets
  *         early/3                                                            links on devices, by the device's index
  *         effects/more-0                                                     programs of the rules that carry effects out
  *         gen-7/state                                                        what generation 7 is (see state.ts)
@@ -106,6 +107,8 @@ export interface Layout {
   readonly root: string;
   readonly stubs: string;
   readonly guards: string;
+  /** Links that go on with suspended packets. */
+  readonly stages: string;
   map(name: string): string;
   stub(point: HookPoint): string;
   guard(point: HookPoint): string;
@@ -133,6 +136,7 @@ export function layoutOf(bpffs: string, cookie: bigint): Layout {
     root,
     stubs: `${root}/stubs`,
     guards: `${root}/guards`,
+    stages: `${root}/stages`,
     effects: `${root}/effects`,
     early: `${root}/early`,
     earlyLink: (index) => `${root}/early/${index}`,

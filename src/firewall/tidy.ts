@@ -11,11 +11,13 @@ import { openPinnedLink } from '../kernel/object.ts';
 import { keepAsks } from './asks.ts';
 import { keepBridges } from './bridge.ts';
 import { keepConntrack } from './conntrack.ts';
+import { conntrackOfDevices } from './device-conntrack.ts';
 import { keepEarly, removeEarlyLinks } from './early-links.ts';
 import { keepEffectPrograms } from './effect-bridge.ts';
 import { applyUndo, settleKernelTables } from './kernel-placed.ts';
 import { type HookPoint, type Layout, pointName } from './layout.ts';
 import { includesPoint, needsOf } from './needs.ts';
+import { keepStages } from './stages.ts';
 import type { GenerationState } from './state.ts';
 import {
   clearProgSlots,
@@ -45,6 +47,7 @@ export function tidy(
   settleTables(layout, state);
   keepEffectPrograms(layout, state);
   keepAsks(state);
+  keepStages(layout, state);
   removeLinks(layout.stubs, (point) => !includesPoint(needs.points, point));
   const guards = pointsPinned(layout.guards).filter((point) => !includesPoint(needs.guarded, point));
   if (guards.length > 0) {
@@ -52,7 +55,7 @@ export function tidy(
     waitForGracePeriod();
     removeLinks(layout.guards, (point) => includesPoint(guards, point));
   }
-  keepConntrack(needs.conntrack);
+  keepConntrack([...needs.conntrack, ...conntrackOfDevices(layout)]);
   keepEarly(layout, maps, state);
   clearProgSlots(maps.progs, (point, other) => other !== half || !includesPoint(needs.points, point));
   for (const generation of generationsPresent(layout)) {
@@ -113,11 +116,12 @@ export function removeEverything(layout: Layout): void {
   if (pointsPinned(layout.stubs).length > 0) waitForGracePeriod();
   keepBridges(layout, []);
   keepAsks(undefined);
+  keepStages(layout, undefined);
   removeEarlyLinks(layout, () => true);
   removeLinks(layout.stubs, () => true);
   if (pointsPinned(layout.guards).length > 0) waitForGracePeriod();
   removeLinks(layout.guards, () => true);
-  keepConntrack([]);
+  keepConntrack(conntrackOfDevices(layout));
   rmSync(layout.root, { recursive: true, force: true });
 }
 

@@ -24,6 +24,7 @@ import { lowerColumns } from './lower-columns.ts';
 import { addEffect } from './lower-effect.ts';
 import { type LoweredRule, lowerRule } from './lower-rule.ts';
 import { probeRule } from './probe-rule.ts';
+import { stagedTrouble } from './staged-trouble.ts';
 
 export interface LoweredTable {
   /** Present exactly when no diagnostic is an error. */
@@ -47,6 +48,7 @@ export function lowerTable(table: Table, family: Family, objects?: KernelObjects
   const effects: Effect[] = [];
   let tracked = false;
   const questions: Question[] = [];
+  const staged: Question[] = [];
   let counters = 0;
 
   const chains = table.chains.map((chain, chainAt): PolicyChain => {
@@ -69,6 +71,7 @@ export function lowerTable(table: Table, family: Family, objects?: KernelObjects
           const number = addQuestion(questions, question);
           return number === undefined ? undefined : answeredYes(number);
         },
+        askHere: (question) => staged.push(Object.freeze(question)) - 1,
         ...(objects === undefined ? {} : { objects }),
       };
       const lowered = lowerRule(rule, chainNumbers, context);
@@ -111,12 +114,13 @@ export function lowerTable(table: Table, family: Family, objects?: KernelObjects
     states: Object.freeze(states),
     logs: Object.freeze(logs),
     ...(questions.length === 0 ? {} : { questions: Object.freeze(questions) }),
+    ...(staged.length === 0 ? {} : { staged: Object.freeze(staged) }),
     counters,
     ...(effects.length === 0 ? {} : { effects: Object.freeze(effects) }),
     conntrack:
       tracked || table.chains.some((chain) => differentRules(chain).some((rule) => tracksConnections(rule, family))),
   });
-  const trouble = effectTrouble(policy);
+  const trouble = [...effectTrouble(policy), ...stagedTrouble(policy)];
   return trouble.length > 0
     ? { diagnostics: [...diagnostics, ...trouble] }
     : { policy, diagnostics: Object.freeze(diagnostics) };

@@ -5,16 +5,16 @@
 
 import type { Hook } from '../packet/netfilter.ts';
 import type { Effect } from './effect.ts';
-import type { Expr, PolicyRule, TablePolicy } from './ir.ts';
+import type { Condition, Expr, PolicyRule, TablePolicy } from './ir.ts';
 import { differentRules } from './policy-columns.ts';
+import { mindsEffect, stagedQuestion } from './staged.ts';
 
 /** Effects of the rules that packets can reach on a hook, in order of their numbers. */
 export function effectsAt(policy: TablePolicy, hook: Hook): readonly number[] {
   const found = new Set<number>();
   for (const chain of chainsFrom(policy, baseOf(policy, hook))) {
-    for (const { action } of differentRules(policy.chains[chain]!)) {
+    for (const { action } of differentRules(policy.chains[chain]!))
       if (action.kind === 'effect') found.add(action.effect);
-    }
   }
   return [...found].sort((a, b) => a - b);
 }
@@ -93,9 +93,10 @@ export function effectConflicts(policy: TablePolicy): readonly EffectConflict[] 
 }
 
 /** Tests with memory that look at nothing of the packet. */
-const BLIND = ['limit', 'nth', 'random'];
+const BLIND = ['limit', 'nth', 'random', 'staged'];
 
 function disturbs(effect: Effect, rule: PolicyRule, policy: TablePolicy): boolean {
+  if (rule.conditions.some((condition) => comesTooLate(effect, condition, policy))) return true;
   if (effect.writes.length === 0 && effect.change === undefined) return false;
   // The kernel was asked before the table, and what it was asked may depend on anything.
   const written = [...effect.writes, 'asked.'];
@@ -110,6 +111,12 @@ function disturbs(effect: Effect, rule: PolicyRule, policy: TablePolicy): boolea
   if (rule.action.kind === 'log') return effect.writes.some((item) => item === 'bytes' || item === 'meta.mark');
   const change = rule.action.kind === 'effect' ? policy.effects?.[rule.action.effect]?.change : undefined;
   return change !== undefined && MARK_READS[change.kind].some((name) => effect.writes.includes(name));
+}
+
+/** The kernel answers on the way, and carries effects out at the end. */
+function comesTooLate(effect: Effect, condition: Condition, policy: TablePolicy): boolean {
+  const question = stagedQuestion(condition);
+  return question !== undefined && mindsEffect(policy.staged![question]!, effect);
 }
 
 /** What the computation of a mark begins with. */

@@ -106,7 +106,9 @@ export type StatefulTest =
    * xt_hashlimit: true within the limit; a full table drops the packet. `ports`: the packet's first transport bytes tell its
    * flow; else ports are 0. That they can be read is dealt with by a condition before it.
    */
-  | { readonly kind: 'hashlimit'; readonly state: number; readonly ports: boolean };
+  | { readonly kind: 'hashlimit'; readonly state: number; readonly ports: boolean }
+  /** A question that the kernel answers when, and only when, a packet gets here (staged.ts); `question` indexes TablePolicy.staged. */
+  | { readonly kind: 'staged'; readonly question: number };
 
 /** The memory of one stateful test: one per rule, shared by all hooks and CPUs, reset by every apply (as REPLACE does). */
 export type StateObject =
@@ -220,6 +222,8 @@ export interface TablePolicy {
   readonly effects?: readonly Effect[];
   /** What the kernel is asked about each packet before the table sees it; answer n is a bit of the fields `asked.*`. */
   readonly questions?: readonly Question[];
+  /** What the kernel is asked where rules get to it, one for each such match. */
+  readonly staged?: readonly Question[];
   /** How many counters the table has. */
   readonly counters: number;
   /**

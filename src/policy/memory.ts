@@ -85,6 +85,7 @@ function namedState(state: StateObject & { kind: 'recent' | 'hashlimit' }, fresh
 /** Runs a stateful test once and changes its memory. */
 export function runStateful(test: StatefulTest, memory: PolicyMemory, packet: PacketView): boolean | 'hotdrop' {
   if (test.kind === 'random') return (packet.random() & 0x7fff_ffff) < test.probability;
+  if (test.kind === 'staged') return ((packet.staged ?? 0n) >> BigInt(test.question)) % 2n === 1n;
   const state = memory.states[test.state];
   if (state?.kind !== test.kind) throw new Error(`state ${test.state} is not of kind ${test.kind}`);
   switch (state.kind) {

@@ -24,6 +24,7 @@ export function fieldsOfStateful(test: StatefulTest, family: Family): readonly F
     case 'limit':
     case 'nth':
     case 'random':
+    case 'staged':
       return [];
     case 'quota':
       return ['meta.length'];

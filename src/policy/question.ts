@@ -14,8 +14,13 @@ export type Question =
   | SetQuestion
   /** xt_osf without its log. `ttl` as in its option. */
   | { readonly kind: 'osf'; readonly genre: string; readonly invert: boolean; readonly ttl?: number }
-  /** xt_socket without its mark. */
-  | { readonly kind: 'socket'; readonly transparent: boolean; readonly nowildcard: boolean }
+  /** xt_socket. `restoreMark`: a packet with a socket takes its mark; only where the question is staged (staged.ts). */
+  | {
+      readonly kind: 'socket';
+      readonly transparent: boolean;
+      readonly nowildcard: boolean;
+      readonly restoreMark?: true;
+    }
   /** A pinned program (xt_bpf). */
   | { readonly kind: 'program'; readonly path: string }
   /** A classic program (xt_bpf): struct sock_filter by struct sock_filter, as iptables writes them. */
@@ -26,6 +31,8 @@ export type Question =
       readonly name: string;
       readonly revision: number;
       readonly info: readonly number[];
+      /** The protocol of its rule, where the match insists on one. */
+      readonly protocol?: number;
     }
   | RateQuestion;
 
@@ -42,13 +49,15 @@ export interface RateQuestion {
   readonly pps?: readonly [first: number, second: number];
 }
 
-/** xt_set, never counting. */
+/** xt_set. */
 export interface SetQuestion {
   readonly kind: 'set';
   readonly name: string;
   /** For each dimension: where the packet's address or port is taken from. */
   readonly sides: readonly ('src' | 'dst')[];
   readonly returnNomatch: boolean;
+  /** A match counts in the set (in the sets of a list:set); only where the question is staged. Absent: never. */
+  readonly counts?: { readonly counters: boolean; readonly subcounters: boolean };
   /** Comparison of the matching element's counters, in a set that has them. */
   readonly packets?: CounterComparison;
   readonly bytes?: CounterComparison;

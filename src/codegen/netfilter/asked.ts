@@ -80,6 +80,14 @@ function wordOffset(word: number, taken = 0): number {
   return slotOffset(MAX_SLOTS - 1 - word - taken).exact;
 }
 
+/** The words that a program keeps for these answers, and where on its stack. */
+export function answerWordPlaces(
+  { slotsForScans }: Pick<HookContext, 'slotsForScans'>,
+  answers: readonly number[],
+): readonly { readonly word: number; readonly offset: number }[] {
+  return answerWords(answers).map((word) => ({ word, offset: wordOffset(word, slotsForScans) }));
+}
+
 /** r2 = the key: the address in `skb`, stored on the stack. */
 function storeKey(skb: number): readonly CodeItem[] {
   return [stx.dw(R10, STACK.key, skb), mov.reg(R2, R10), add.imm(R2, STACK.key)];

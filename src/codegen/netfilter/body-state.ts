@@ -23,6 +23,7 @@ export interface Body {
   readonly loopHead: Label;
   readonly logBlock: Label;
   readonly effectBlock: Label;
+  readonly suspendBlock: Label;
   readonly chainLabels: ReadonlyMap<number, Label>;
   readonly endLabels: ReadonlyMap<number, Label>;
   /** Labels of the plan's resume points, by number. */
@@ -34,6 +35,8 @@ export interface Body {
   readonly cuts: Resume[];
   readonly logs: Resume[];
   readonly effects: Resume[];
+  /** Places behind questions that packets are suspended for. */
+  readonly suspensions: Resume[];
   /** Branches that wait for the verifier at this point of the walk since it last went through the loop head. */
   waiting: number;
   /** The most of them with which a chain is entered. */
@@ -94,7 +97,8 @@ export function resumeFrom(body: Body, slot: { exact: number; cell: number }, pl
 
 /** A resume point that the plan does not know. */
 export function newResume(body: Body, hint: string): Resume {
-  const number = body.plan.lastNumber + body.cuts.length + body.logs.length + body.effects.length + 1;
+  const { cuts, logs, effects, suspensions } = body;
+  const number = body.plan.lastNumber + cuts.length + logs.length + effects.length + suspensions.length + 1;
   return { number, label: body.ctx.out.label(hint) };
 }
 
@@ -123,7 +127,7 @@ export function placesOf(body: Body): readonly Resume[] {
     .filter(({ slot }) => slot !== undefined)
     .flatMap((chain) => chain.returns.map(({ number }) => ({ number, label: body.resumeLabels.get(number)! })));
   const places = new Map(
-    [...returns, ...body.cuts, ...body.logs, ...body.effects].map((place) => [place.number, place]),
+    [...returns, ...body.cuts, ...body.logs, ...body.effects, ...body.suspensions].map((place) => [place.number, place]),
   );
   return [...places.values()].sort((a, b) => a.number - b.number);
 }

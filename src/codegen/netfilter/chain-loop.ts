@@ -49,7 +49,8 @@ export function emitLoopStart(ctx: HookContext, slots: number, frame?: LookupFra
   const { out } = ctx;
   if (frame !== undefined) out.emit(st.w(R10, frame.from, 1));
   // Whether a slot has been written must not make a difference either.
-  for (let slot = 0; slot < slots; slot++) out.emit(st.w(R10, slotOffset(slot).cell, 1));
+  // Where packets are suspended, those that go on have them.
+  if (ctx.staged === undefined) for (let slot = 0; slot < slots; slot++) out.emit(st.w(R10, slotOffset(slot).cell, 1));
   out.emit(...iteratorInR1(), mov.imm(R2, 0), mov.imm(R3, MAX_RETURNS), call.kfunc('bpf_iter_num_new'));
 }
 

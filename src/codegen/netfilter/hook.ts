@@ -12,7 +12,7 @@ import { effectsAt, mostEffects } from '../../policy/effect-paths.ts';
 import type { RejectWith, TablePolicy } from '../../policy/ir.ts';
 import { ruleSequence } from '../../policy/policy-columns.ts';
 import { mostStaged } from '../../policy/staged.ts';
-import type { HookEffect } from '../compiled.ts';
+import type { CompiledStages, HookEffect } from '../compiled.ts';
 import { slotsBeside, takeAnswers } from './asked.ts';
 import { emitBody } from './body.ts';
 import { type ChainPlan, planChains, reachableChains } from './chain-plan.ts';
@@ -53,8 +53,8 @@ export interface HookProgram {
   readonly effects: readonly HookEffect[];
   readonly listLength: number;
   readonly answers: readonly number[];
-  /** How often its packets can be suspended; 0: never. */
-  readonly stageCount: number;
+  /** How often its packets can be suspended, and for which questions; absent: never. */
+  readonly stages?: Omit<CompiledStages, 'index'>;
 }
 
 /** Too many chains call each other: the program's stack has no room for more ways back. */
@@ -122,7 +122,7 @@ export function compileHook(
       })),
       listLength: usage.effects ? mostEffects(policy, hook) + 1 : 0,
       answers: usage.answers,
-      stageCount: ctx.staged?.count ?? 0,
+      ...(ctx.staged === undefined ? {} : { stages: { count: ctx.staged.count, questions: usage.staged } }),
     };
   }
   throw new Error('no shape fits the program');

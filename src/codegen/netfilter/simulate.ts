@@ -16,6 +16,7 @@ import { REJECT_WITH, type RejectWith } from '../../policy/ir.ts';
 import { type PacketView, packetView } from '../../policy/packet-view.ts';
 import { type CompiledGeneration, type CompiledHook, MAP_NAMES } from '../compiled.ts';
 import { askedEntry } from './asked.ts';
+import { answeredEntry } from './staged.ts';
 import { decodeList, type EffectList } from './effect-list.ts';
 import { EFFECT_MAPS } from './effects.ts';
 import { installClock, setClock } from './simulate-environment.ts';
@@ -40,6 +41,8 @@ export interface SimulatedRun {
   readonly reject?: RejectWith;
   /** Effects in the packet's list (TablePolicy.effects). */
   readonly effects: readonly number[];
+  /** How often the packet was suspended. */
+  readonly suspended: number;
   /** r0 of the program. */
   readonly returned: bigint;
   /** Records it put into the ring of events, in order. */
@@ -112,7 +115,16 @@ export function runHook(
   const laidOut = layOutPacket(machine, simulation.facts, hook.hook, packet);
   try {
     if (hook.answers.length > 0) enterAnswers(simulation, laidOut.skb, packet.view.answers ?? 0n);
-    const returned = runProgram(machine, program, [laidOut.context], BUDGET);
+    let returned = runProgram(machine, program, [laidOut.context], BUDGET);
+    const first = generation.staged?.find((base) => base.family === hook.family && base.table === hook.table)?.first ?? 0;
+    const answer = (question: number): boolean => ((packet.view.staged ?? 0n) >> BigInt(question - first)) % 2n === 1n;
+    let suspended = 0;
+    for (; suspended < (hook.stages?.count ?? 0); suspended++) {
+      const waiting = readElement(maps.get(MAP_NAMES.suspended)!, addressKey(laidOut.skb));
+      if (waiting === undefined) break;
+      answeredEntry(waiting, answer);
+      returned = runProgram(machine, program, [laidOut.context], BUDGET);
+    }
     if (returned > 1n) throw new VmFault(`${hook.program.name} returned ${returned}`);
     const list = takeList(hook, simulation, laidOut.skb);
     const reject = list.reject ?? takePending(hook, simulation, laidOut.skb);
@@ -121,6 +133,7 @@ export function runHook(
       verdict: returned === 1n && reject === undefined && !list.drop ? 'accept' : 'drop',
       effects: list.effects,
       ...(reject === undefined ? {} : { reject }),
+      suspended,
       returned,
       events: events?.kind === 'ringbuf' ? drainRing(events) : [],
       counters: () => readCounters(generation, simulation, hook),
@@ -128,6 +141,12 @@ export function runHook(
   } finally {
     laidOut.release();
   }
+}
+
+function addressKey(address: bigint): Uint8Array {
+  const key = new Uint8Array(8);
+  new DataView(key.buffer).setBigUint64(0, address, true);
+  return key;
 }
 
 /** What the chain in front of the program does when it has been asked. */

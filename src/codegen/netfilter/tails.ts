@@ -80,7 +80,8 @@ export function emitTails(ctx: HookContext, tails: Tails, loop: boolean, effects
     }
     out.emit(...insertPending(R7, R8, tails.abort), mov.imm(R0, NF_ACCEPT), exit());
   }
-  if (effects) out.emit(at(tails.pass), ...leaveLoop, at(accepted), mov.imm(R0, NF_ACCEPT), exit());
+  if (effects || ctx.staged !== undefined)
+    out.emit(at(tails.pass), ...leaveLoop, at(accepted), mov.imm(R0, NF_ACCEPT), exit());
   out.emit(at(tails.hotdrop), ...leaveLoop);
   if (effects) {
     out.emit(at(drop), loadSkb(ctx, R7), ...endList(R7, SPECIAL.drop, undefined, tails.abort, tails.abort, accepted));

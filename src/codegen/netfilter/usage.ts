@@ -6,6 +6,7 @@ import type { Expr, PolicyRule, RejectWith, TablePolicy } from '../../policy/ir.
 import { differentRules } from '../../policy/policy-columns.ts';
 import { fieldsOfStateful } from '../../policy/named-tests.ts';
 import { readsTransport, type Scan } from '../../policy/scan.ts';
+import { stagedIn } from '../../policy/staged.ts';
 import { answersNeeded } from './asked.ts';
 import { slotsForScan } from './scan/scan.ts';
 
@@ -21,6 +22,8 @@ export interface Usage {
   readonly lengthens: boolean;
   /** Numbers of the answers of the kernel that rules look at (asked.ts). */
   readonly answers: readonly number[];
+  /** Numbers of the questions that packets can be suspended for (staged.ts). */
+  readonly staged: readonly number[];
   /** A rule looks for something in a loop that is verified with the rules: a TCP option. */
   readonly loops: boolean;
   /** Return slots that have to give way to the frames of scans. */
@@ -60,6 +63,7 @@ export function usageOf(policy: TablePolicy, chains: Iterable<number>): Usage {
     effects,
     lengthens,
     answers: answersNeeded(policy, used),
+    staged: stagedIn(policy, used),
     loops: [...functions].some((item) => typeof item === 'number'),
     slotsForScans: Math.max(0, ...[...functions].map((item) => (typeof item === 'number' ? 0 : slotsForScan(item)))),
   };

@@ -1,7 +1,8 @@
 import { ADDRESS_BITS } from '../../packet/address.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
 import { CONNLIMIT as XT_CONNLIMIT } from '../layouts/connection.ts';
-import { cannot, given, requireOneOf, withOption, without } from '../options.ts';
+import { given, lowered, requireOneOf, withOption, without } from '../options.ts';
+import { askedHere, layoutQuestion } from '../staging.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
 import { U32_MAX } from '../values/numbers.ts';
@@ -35,9 +36,10 @@ export const connlimit: MatchExtension = {
     return foldInversion(side === undefined ? withOption(masked, 'connlimit-saddr', { kind: 'flag' }) : masked);
   },
   check: (options, ctx) => requireOneOf('match "connlimit"', [UPTO, ABOVE], options, ctx.span),
-  // nf_conncount asks conntrack's table for every connection it has counted, and the kernel functions for that
-  // (bpf_skb_ct_lookup) are not for programs at netfilter hooks.
-  lower: () => cannot('a BPF program at a netfilter hook cannot ask which connections still exist'),
+  // The match itself has to be asked, and only about packets that get to it: it counts the connections that it is asked about, and only
+  // the kernel knows which of them still exist.
+  suspends: () => true,
+  lower: (options, ctx) => lowered([askedHere(ctx, layoutQuestion('connlimit', XT_CONNLIMIT, options, ctx))]),
 };
 
 /** Not above is up to, and the other way round. */

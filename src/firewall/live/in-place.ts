@@ -144,6 +144,10 @@ function lower(rule: Rule, table: LiveTable, chain: LiveChain): Lowered {
       held = true;
       return undefined;
     },
+    askHere() {
+      held = true;
+      return 0;
+    },
   };
   const { conditions, action, diagnostics } = lowerRule(rule, table.numbers, context);
   if (diagnostics.some(({ severity }) => severity === 'error')) return { held, kept };
