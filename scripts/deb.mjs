@@ -1,4 +1,5 @@
-// npm run deb [-- FOLDER]: builds bpfilter_VERSION_ARCH.deb into FOLDER (default: the current one). Needs dpkg-deb, nothing else of Debian.
+// npm run deb [-- FOLDER [--built]]: makes bpfilter_VERSION_ARCH.deb in FOLDER (default: the current one), of the sources or, with --built, of dist/ as it is.
+// Needs dpkg-deb, nothing else of Debian.
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -89,7 +90,7 @@ const work = mkdtempSync(join(tmpdir(), 'bpfilter-deb-'));
 try {
   const stage = join(work, 'stage');
   mkdirSync(stage, { mode: 0o755 });
-  run(process.execPath, join(root, 'scripts/build.mjs'));
+  if (!process.argv.includes('--built')) run(process.execPath, join(root, 'scripts/build.mjs'));
   fill(stage);
   run('chmod', '-R', 'u=rwX,go=rX', stage);
   const architecture = run('dpkg', '--print-architecture').trim();
