@@ -7,7 +7,16 @@ import type { Chain, Counters, IpPart, MatchUse, Rule, Table, Target } from '../
 import { ZERO_COUNTERS } from '../rules/model.ts';
 import { type Entry, readEntries } from './entries.ts';
 import { decodeMatch, decodeTarget } from './extension-info.ts';
-import { ENTRY, ERROR_NAME, type TableBlob, VERDICT, type Verdict, validHooks } from './format.ts';
+import {
+  ENTRY,
+  ERROR_NAME,
+  HEADER,
+  STANDARD_TARGET_BYTES,
+  type TableBlob,
+  VERDICT,
+  type Verdict,
+  validHooks,
+} from './format.ts';
 import { readIpPart } from './ip-part.ts';
 import { BlobError, type BlobProblem, blobError } from './problem.ts';
 import { checkHooks, type EntryIndex, indexEntries, reachedFrom } from './reach.ts';
@@ -27,6 +36,50 @@ export function decodeTable(blob: TableBlob, family: Family, sets?: XtSets): Dec
       return { problem: blobError('unsupported', `table ${blob.name}`, error.message).problem };
     throw error;
   }
+}
+
+/** Where an entry that is read by itself stands. */
+export interface EntryPlace {
+  readonly family: Family;
+  readonly table: TableName;
+  /** Its offset in the table that it was taken from. */
+  readonly offset: number;
+  /** The bits of the hooks that reach it. */
+  readonly reached: number;
+}
+
+/**
+ * The rule of one entry, with the checks that concern it alone; `bytes` is exactly that entry. A jump to a chain is a problem: which chain it
+ * is only the whole table knows. Never throws.
+ */
+export function decodeRule(
+  bytes: Uint8Array,
+  { family, table, offset, reached }: EntryPlace,
+): { readonly rule: Rule } | { readonly problem: BlobProblem } {
+  try {
+    const alone = toBeginning(bytes, offset);
+    const entries = readEntries({ ...NO_BLOB, name: table, numEntries: 1, entries: alone }, family);
+    const index = indexEntries(entries);
+    return {
+      rule: rule({ table, family, sets: undefined, entries, index, heads: new Map(), reached: [reached] }, 0),
+    };
+  } catch (error) {
+    if (error instanceof BlobError) return { problem: error.problem };
+    if (error instanceof LayoutError) return { problem: blobError('unsupported', 'a rule', error.message).problem };
+    throw error;
+  }
+}
+
+const NO_BLOB: Omit<TableBlob, 'name' | 'numEntries' | 'entries'> = { validHooks: 0, hookEntry: [], underflow: [] };
+
+/** The entry as it would be at offset 0: a rule without target goes on to the entry behind it. */
+function toBeginning(bytes: Uint8Array, offset: number): Uint8Array {
+  const copy = bytes.slice();
+  const at = copy.length - STANDARD_TARGET_BYTES + HEADER.size;
+  const view = new DataView(copy.buffer);
+  const standard = copy.length >= STANDARD_TARGET_BYTES && copy[at - HEADER.size + HEADER.name] === 0;
+  if (standard && view.getInt32(at, true) === offset + copy.length) view.setInt32(at, copy.length, true);
+  return copy;
 }
 
 interface Reading {

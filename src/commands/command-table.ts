@@ -35,6 +35,8 @@ export const COMMANDS = {
       print: { short: 'p', help: 'write the rules back in the canonical form of iptables-save' },
       counters: { ...COUNTERS, help: 'print counters too' },
       placement: { help: 'print where each chain would run, and the share of the rules that run as programs' },
+      hook: { value: 'HOOKS', help: 'say what `apply --hook` would say of the rules' },
+      chain: { value: 'CHAIN', help: 'the chain that --hook means' },
       strict: STRICT,
       netns: NETNS,
       help: HELP,
@@ -56,6 +58,15 @@ export const COMMANDS = {
         value: 'DEVICE[,DEVICE...]|auto',
         help: 'drop packets before there is a packet buffer on these devices, where that is certain to be the same (docs/early-drop.md)',
       },
+      hook: {
+        value: 'HOOKS',
+        help: 'put one chain of the rules on a device instead of netfilter: xdp:DEVICE, tc-ingress:DEVICE, tc-egress:DEVICE, or several with commas (docs/device-hooks.md)',
+      },
+      chain: {
+        value: 'CHAIN',
+        help: 'the chain that --hook means, as INPUT or mangle/PREROUTING (default: filter INPUT for what comes in, filter OUTPUT for what goes out)',
+      },
+      generic: { help: 'with --hook xdp: in generic mode, for drivers that cannot run XDP programs' },
       json: JSON_OUTPUT,
       wait: WAIT,
       netns: NETNS,
@@ -104,6 +115,7 @@ export const COMMANDS = {
       ipv4: { ...IPV4, help: 'the IPv4 rules (default)' },
       ipv6: { ...IPV6, help: 'the IPv6 rules' },
       counters: COUNTERS,
+      hook: { value: 'HOOK', help: 'the rules on a device instead, such as tc-ingress:eth0' },
       table: { short: 't', value: 'TABLE', help: 'only this table' },
       netns: NETNS,
       help: HELP,
@@ -155,11 +167,35 @@ export const COMMANDS = {
     ],
     load: () => import('./release.ts'),
   },
+  supervise: {
+    summary: "run a command whose own iptables works on bpfilter's rules",
+    operands: '-- COMMAND [ARGUMENT...]',
+    minOperands: 1,
+    options: {
+      settle: {
+        value: 'MILLISECONDS',
+        help: 'compile when rules have been unchanged for so long; until then the kernel runs them (default: 100)',
+      },
+      verbose: { short: 'v', help: 'say what becomes of rules' },
+      help: HELP,
+    },
+    details: [
+      'The command, and everything that it starts, may use any iptables that talks to the tables of the kernel (iptables-legacy): what programs run, ' +
+        'bpfilter answers for, in the network namespace of the caller; the rest the kernel does as ever.',
+      "Ends when the last process has ended, with the command's exit status. Rules stay in force.",
+    ],
+    load: () => import('./supervise.ts'),
+  },
   flush: {
     summary: 'take everything out of force and remove it',
     operands: '',
     minOperands: 0,
-    options: { wait: WAIT, netns: NETNS, help: HELP },
+    options: {
+      hook: { value: 'HOOKS', help: 'only the rules on these devices, such as xdp:eth0' },
+      wait: WAIT,
+      netns: NETNS,
+      help: HELP,
+    },
     details: [
       'Removes programs, maps, links and the nft table of this network namespace, the rules that bpfilter loaded ' +
         "into the kernel's own tables, and whatever an interrupted apply left. Afterwards nothing of bpfilter filters here.",

@@ -38,6 +38,7 @@ export const SYSCALL_NUMBERS = {
   pidfd_getfd: { x64: 438, arm64: 438 },
   process_vm_readv: { x64: 310, arm64: 270 },
   process_vm_writev: { x64: 311, arm64: 271 },
+  fcntl: { x64: 72, arm64: 25 },
   execve: { x64: 59, arm64: 221 },
   rt_sigaction: { x64: 13, arm64: 134 },
   prlimit64: { x64: 302, arm64: 261 },

@@ -1,0 +1,81 @@
+/** Which network namespace a socket belongs to, and whether a thread may change the firewall there. */
+
+import { closeSync, fstatSync, statSync } from 'node:fs';
+import { syscall, trySyscall } from './syscall.ts';
+
+const SOL_SOCKET = 1;
+const SO_DOMAIN = 39;
+const SO_NETNS_COOKIE = 71;
+const SIOCGSKNS = 0x894c;
+/** NS_GET_USERNS, NS_GET_PARENT, NS_GET_OWNER_UID (include/uapi/linux/nsfs.h) */
+const NS = { userns: 0xb701, parent: 0xb702, ownerUid: 0xb704 } as const;
+const CAP_NET_ADMIN = 12;
+const CAPABILITY_VERSION_3 = 0x2008_0522;
+
+/** What is known of a socket at once. */
+export interface SocketPlace {
+  /** AF_* */
+  readonly domain: number;
+  /** The namespace's cookie, unique until the machine restarts. */
+  readonly cookie: bigint;
+}
+
+/** Undefined: the descriptor is no socket. */
+export function socketPlace(fd: number): SocketPlace | undefined {
+  const domain = option(fd, SO_DOMAIN, 4);
+  const cookie = option(fd, SO_NETNS_COOKIE, 8);
+  if (domain === undefined || cookie === undefined) return undefined;
+  return { domain: domain.getInt32(0, true), cookie: cookie.getBigUint64(0, true) };
+}
+
+function option(fd: number, name: number, size: number): DataView | undefined {
+  const value = new Uint8Array(size);
+  const length = new Uint8Array([size, 0, 0, 0]);
+  return trySyscall('getsockopt', fd, SOL_SOCKET, name, value, length) < 0 ? undefined : new DataView(value.buffer);
+}
+
+/** A descriptor of the socket's network namespace, which lives as long as that; the caller closes it. @throws SyscallError */
+export function namespaceOfSocket(fd: number): number {
+  return syscall('ioctl', [fd, SIOCGSKNS], 'asking for the network namespace of a socket');
+}
+
+/**
+ * Whether a thread has CAP_NET_ADMIN in the user namespace that owns a network namespace: the kernel's `ns_capable`, asked from outside
+ * (security/commoncap.c).
+ */
+export function mayAdminister(thread: number, namespace: number): boolean {
+  const capable = effectiveNetAdmin(thread);
+  const { ino, dev, uid } = userOf(thread);
+  let owner = syscall('ioctl', [namespace, NS.userns], 'asking who owns a network namespace');
+  try {
+    for (;;) {
+      const here = fstatSync(owner);
+      if (here.ino === ino && here.dev === dev) return capable;
+      const parent = trySyscall('ioctl', owner, NS.parent);
+      if (parent < 0) return false;
+      const own = owner;
+      owner = parent;
+      const above = fstatSync(parent);
+      const ownerUid = new Uint8Array(4);
+      const known = trySyscall('ioctl', own, NS.ownerUid, ownerUid) >= 0;
+      closeSync(own);
+      const owns = known && new DataView(ownerUid.buffer).getUint32(0, true) === uid;
+      if (owns && above.ino === ino && above.dev === dev) return true;
+    }
+  } finally {
+    closeSync(owner);
+  }
+}
+
+/** The thread's user namespace, and its user as the directory of the process in /proc has it. */
+function userOf(thread: number): { readonly ino: number; readonly dev: number; readonly uid: number } {
+  const { ino, dev } = statSync(`/proc/${thread}/ns/user`);
+  return { ino, dev, uid: statSync(`/proc/${thread}`).uid };
+}
+
+function effectiveNetAdmin(thread: number): boolean {
+  const header = new Uint8Array(new Uint32Array([CAPABILITY_VERSION_3, thread]).buffer);
+  const data = new Uint8Array(24);
+  if (trySyscall('capget', header, data) < 0) return false;
+  return (new DataView(data.buffer).getUint32(0, true) & (1 << CAP_NET_ADMIN)) !== 0;
+}
