@@ -189,10 +189,14 @@ function createView(input: ViewInput): FamilyView {
       const { rules = [] } = table.chains.get(name) ?? {};
       const old = ruleset.tables.find((one) => one.name === table.name);
       const at = old?.chains.findIndex((one) => one.name === name) ?? -1;
-      const before = new Map(indexedRules(old?.chains[at], state, table));
-      const now = rules.map(({ rule, counter }): Rule => {
-        const same = before.get(counter);
-        if (same !== undefined && (same === rule || same.ip === rule.ip)) return same;
+      const before = old?.chains[at]?.rules ?? [];
+      const places = countersOf(state, table, name);
+      const added = rules.length - before.length;
+      // What is in front of the changed rules has its place, and what is behind has moved by what has been added.
+      const now = rules.map(({ rule, counter }, index): Rule => {
+        const place = places[index] === counter ? index : places[index - added] === counter ? index - added : -1;
+        const same = before[place];
+        if (same !== undefined && same.ip === rule.ip) return same;
         const own = Object.freeze({ ...rule.counters });
         running.set(own, { index: counter, start: own });
         return Object.freeze({ ...rule, counters: own });
@@ -217,11 +221,10 @@ function createView(input: ViewInput): FamilyView {
   };
 }
 
-/** The rules of a chain by the place of their counters. */
-function indexedRules(chain: Chain | undefined, state: FamilyState, { name }: LiveTable): readonly [number, Rule][] {
+/** The places of the counters of a chain's rules. */
+function countersOf(state: FamilyState, { name }: LiveTable, chain: string): readonly number[] {
   const table = state.tables.find((one) => one.name === name);
-  const known = table?.placement === 'bpf' ? table.chains.find((one) => one.name === chain?.name) : undefined;
-  return (chain?.rules ?? []).map((rule, at) => [known?.rules[at] ?? -1, rule]);
+  return (table?.placement === 'bpf' ? table.chains.find((one) => one.name === chain)?.rules : undefined) ?? [];
 }
 
 function withChain(ruleset: Ruleset, table: Table['name'], chain: string, change: (chain: Chain) => Chain): Ruleset {

@@ -1,5 +1,6 @@
 /** Which rules have come and gone between two rule sets that share Rule objects. Pure. */
 
+import { differingRules } from '../../rules/difference.ts';
 import type { Chain, Ruleset } from '../../rules/model.ts';
 import type { RuleEdit } from './in-place.ts';
 
@@ -20,9 +21,9 @@ export function diffRules(old: Ruleset, next: Ruleset): readonly RuleEdit[] | un
     for (const [index, chain] of table.chains.entries()) {
       const was = before.chains[index]!;
       if (!sameHead(was, chain)) return undefined;
-      const edits = diffChain(was, chain).map((edit) => ({ ...edit, table: table.name, chain: chain.name }));
-      if (edits.length > MOST || (edits.length > 0 && found.length > 0)) return undefined;
-      if (edits.length > 0) found = edits;
+      const edits = diffChain(was, chain);
+      if (edits === undefined || (edits.length > 0 && found.length > 0)) return undefined;
+      if (edits.length > 0) found = edits.map((edit) => ({ ...edit, table: table.name, chain: chain.name }));
     }
   }
   return found;
@@ -38,19 +39,13 @@ function sameHead(was: Chain, chain: Chain): boolean {
 
 type Place = RuleEdit extends infer E ? (E extends unknown ? Omit<E, 'table' | 'chain'> : never) : never;
 
-function diffChain({ rules: was }: Chain, { rules }: Chain): readonly Place[] {
-  if (was === rules) return [];
-  let from = 0;
-  while (from < was.length && from < rules.length && was[from] === rules[from]) from++;
-  let [end, newEnd] = [was.length, rules.length];
-  while (end > from && newEnd > from && was[end - 1] === rules[newEnd - 1]) {
-    end--;
-    newEnd--;
-  }
-  const gone = end - from;
-  const edits: Place[] = [];
-  for (const [index, rule] of rules.slice(from, newEnd).entries())
-    edits.push({ kind: index < gone ? 'replace' : 'insert', at: from + index, rule });
-  for (let more = gone - (newEnd - from); more > 0; more--) edits.push({ kind: 'delete', at: newEnd });
+function diffChain(was: Chain, { rules }: Chain): readonly Place[] | undefined {
+  const { from, gone, added } = differingRules(was.rules, rules);
+  if (Math.max(gone.length, added.length) > MOST) return undefined;
+  const edits = added.map((rule, index): Place => {
+    const kind = index < gone.length ? 'replace' : 'insert';
+    return { kind, at: from + index, rule };
+  });
+  for (let more = gone.length - added.length; more > 0; more--) edits.push({ kind: 'delete', at: from + added.length });
   return edits;
 }

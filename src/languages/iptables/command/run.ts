@@ -6,7 +6,7 @@ import { type Family, isTableName } from '../../../packet/netfilter.ts';
 import type { Rule, Ruleset, Table } from '../../../rules/model.ts';
 import { BITS, RULE_COMMANDS } from './command-bits.ts';
 import { helpText } from './help.ts';
-import { kernelRefusal } from './kernel-check.ts';
+import { changeRefusal } from './kernel-check.ts';
 import { announcedRule, listTable } from './list.ts';
 import { listRules } from './list-rules.ts';
 import { type CommandLine, parseCommandLine } from './parse-command.ts';
@@ -73,7 +73,7 @@ export function runCommandLine(command: CommandLine, ruleset: Ruleset | undefine
     if (done.failed !== undefined) return fail(done.failed);
     if (!edit.changed) return { status: STATUS.done, stdout: done.stdout, stderr: said };
     const after = tables.closeTable(edit);
-    const refused = command.refusedByKernel ?? kernelRefusal(after, family);
+    const refused = command.refusedByKernel ?? changeRefusal(before, after, family);
     if (refused !== undefined) return fail(refused);
     return { status: STATUS.done, stdout: done.stdout, stderr: said, ruleset: withTable(ruleset, after, family) };
   } catch (error) {

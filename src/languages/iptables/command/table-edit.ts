@@ -123,14 +123,21 @@ function similar(one: Rule, other: Rule): boolean {
   return (
     one.target.kind === other.target.kind &&
     one.matches.length === other.matches.length &&
-    one.ip.protocol?.value === other.ip.protocol?.value &&
     one.ip.source?.value.address === other.ip.source?.value.address &&
-    one.ip.destination?.value.address === other.ip.destination?.value.address
+    one.ip.destination?.value.address === other.ip.destination?.value.address &&
+    one.ip.protocol?.value === other.ip.protocol?.value
   );
 }
 
+/** What rules have been compared by, for processes that look at the same rules again and again. */
+const compared = new WeakMap<Rule, string>();
+
 function comparable(rule: Rule, { family, draft }: TableEdit): string {
-  return ruleWords(rule, family, draft.name);
+  const known = compared.get(rule);
+  if (known !== undefined) return known;
+  const words = ruleWords(rule, family, draft.name);
+  compared.set(rule, words);
+  return words;
 }
 
 /** Applies `change` to the named chain, or to all. */
