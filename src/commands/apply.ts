@@ -5,7 +5,7 @@ import { shareOf } from '../firewall/placement.ts';
 import { type FamilyPlan, hasErrors } from '../firewall/plan.ts';
 import { planFamilies } from '../firewall/plan-families.ts';
 import { wholeNumber } from './arguments.ts';
-import { EXIT, type Invocation } from './command.ts';
+import { EXIT, type Invocation, UsageError } from './command.ts';
 import { earlyDevices, earlyJson, earlyText } from './early.ts';
 import { parseFiles, readFiles, report, requireOnePerFamily } from './operands.ts';
 import { netnsFor } from './options.ts';
@@ -14,6 +14,9 @@ import { placementTable } from './placement-table.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
   const { options, output, host } = invocation;
+  if (options['hook'] !== undefined) return (await import('./device.ts')).run(invocation);
+  if (options['chain'] !== undefined || options['generic'] !== undefined)
+    throw new UsageError('--chain and --generic belong to --hook');
   const netns = netnsFor(invocation);
   const waitSeconds = wholeNumber('wait', options['wait']) ?? 0;
   const files = readFiles(invocation);

@@ -5,6 +5,7 @@ import { hasErrors } from '../firewall/plan.ts';
 import { planFamilies } from '../firewall/plan-families.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import { EXIT, type Invocation } from './command.ts';
+import { checkDevices } from './device.ts';
 import { parseFiles, readFiles, report } from './operands.ts';
 import { placementTable } from './placement-table.ts';
 
@@ -13,6 +14,8 @@ export async function run({ options, output, ...invocation }: Invocation): Promi
   const rulesets = parseFiles(files, output);
   if (rulesets === undefined) return EXIT.usage;
 
+  if (options['hook'] !== undefined)
+    return checkDevices(rulesets, { options, output, ...invocation }) ? EXIT.done : EXIT.usage;
   const strict = options['strict'] === true;
   const results = planFamilies(rulesets, REFERENCE_FACTS, { counters: true, strict });
   const diagnostics = results.flatMap((result) => result.diagnostics);

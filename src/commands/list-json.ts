@@ -9,12 +9,12 @@ function json({ packets, bytes }: Counters): { readonly packets: number | string
   return { packets: exact(packets), bytes: exact(bytes) };
 }
 
-function exact(value: bigint): number | string {
+export function exact(value: bigint): number | string {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : String(value);
 }
 
 /** Plain data for JSON.stringify; generation 0 and no families when nothing is in force. */
-export function listJson(inForce: InForce | undefined): unknown {
+export function listJson(inForce: InForce | undefined): object {
   return {
     version: 1,
     generation: inForce?.generation ?? 0,

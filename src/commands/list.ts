@@ -5,6 +5,7 @@ import { withSession } from '../firewall/session.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
 import type { Counters, Table } from '../rules/model.ts';
 import { EXIT, type Invocation } from './command.ts';
+import { devicesJson, devicesShown, devicesText } from './device-list.ts';
 import { listJson } from './list-json.ts';
 import { chosenFamily } from './operands.ts';
 import { netnsFor, tableOf } from './options.ts';
@@ -21,8 +22,13 @@ export async function run(invocation: Invocation): Promise<number> {
   for (const warning of (all?.families ?? []).flatMap((item) => item.warnings)) {
     output.err(`bpfilter list: warning: ${warning}`);
   }
-  if (options['json'] === true) output.out(`${JSON.stringify(listJson(shown), undefined, 2)}\n`);
-  else output.out(shown === undefined ? 'nothing is in force here\n' : listText(shown));
+  const devices = devicesShown(netns, family, table);
+  if (options['json'] === true)
+    output.out(`${JSON.stringify({ ...listJson(shown), ...devicesJson(devices) }, undefined, 2)}\n`);
+  else {
+    const netfilter = shown === undefined ? (devices.length === 0 ? 'nothing is in force here\n' : '') : listText(shown);
+    output.out(netfilter + devicesText(devices));
+  }
   return EXIT.done;
 }
 

@@ -4,6 +4,8 @@ import { readRuleset } from '../firewall/read.ts';
 import { withSession } from '../firewall/session.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import { EXIT, type Invocation } from './command.ts';
+import { deviceHooks } from './device.ts';
+import { saveDevice } from './device-list.ts';
 import { chosenFamily } from './operands.ts';
 import { netnsFor, tableOf } from './options.ts';
 
@@ -12,6 +14,11 @@ export async function run(invocation: Invocation): Promise<number> {
   const netns = netnsFor(invocation);
   const family = chosenFamily(options) ?? 'ipv4';
   const only = tableOf(options);
+  const [hook] = deviceHooks(options) ?? [];
+  if (hook !== undefined) {
+    output.out(saveDevice(netns, hook, family, options['counters'] === true));
+    return EXIT.done;
+  }
   const read = withSession(netns, ({ layout }) => readRuleset(layout, family));
   if (read === undefined) return EXIT.done;
   const { ruleset, warnings } = read;

@@ -1,10 +1,9 @@
 /** Where a whole policy can be evaluated outside of netfilter, and which chain that is when nobody says. */
 
+import { DEVICE_KINDS, type DeviceKind } from '../packet/device-kind.ts';
 import { type Hook, TABLE_HOOKS, TABLES, type TableName } from '../packet/netfilter.ts';
 
-/** `xdp`: frames as the driver receives them; `tc-ingress`: packets on their way in; `tc-egress`: on their way out. */
-export const DEVICE_KINDS = ['xdp', 'tc-ingress', 'tc-egress'] as const;
-export type DeviceKind = (typeof DEVICE_KINDS)[number];
+export type { DeviceKind };
 
 /** A hook of a device, as `--hook` names it. */
 export interface DeviceHook {

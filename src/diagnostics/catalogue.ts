@@ -47,6 +47,15 @@ export const CATALOGUE = {
     help: 'the kernel refuses such a table; take out one of the jumps',
   },
 
+  // Whole policies on devices.
+  'not-at-device': {
+    severity: 'error',
+    text: '%what% cannot be carried out at %hook%: %why%',
+    help: 'rules at netfilter (`bpfilter apply` without --hook) can do it',
+  },
+  'no-device-chain': { severity: 'error', text: 'the rules have no chain %chain% in table %table%, which %hook% evaluates' },
+  'differs-at-device': { severity: 'warning', text: '%what% at %hook%: %why%' },
+
   // Lines of a rule file.
   'unknown-table': { severity: 'error', text: 'there is no table "%table%"; tables are %known%' },
   'outside-table': {

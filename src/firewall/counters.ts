@@ -24,7 +24,11 @@ export function sumCounter(value: DataView, index: number, stride: number, cpus:
  * The rule set of a family with live counters. `initial` is what its state's text says; tables that the kernel runs are
  * returned as they are.
  */
-export function withLiveCounters(initial: Ruleset, state: FamilyState, value: Uint8Array): Ruleset {
+export function withLiveCounters(
+  initial: Ruleset,
+  state: Pick<FamilyState, 'tables' | 'counterStride' | 'cpus'>,
+  value: Uint8Array,
+): Ruleset {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   const indexes = new Map<string, number>();
   for (const table of state.tables) {

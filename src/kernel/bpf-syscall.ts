@@ -98,6 +98,11 @@ export const BPF_COMMANDS = {
     size: 16,
     fields: { bpf_fd: [0, 'u32'], info_len: [4, 'u32'], info: [8, 'pointer'] },
   },
+  PROG_QUERY: {
+    number: 16,
+    size: 64,
+    fields: { target: [0, 'u32'], attach_type: [4, 'u32'], prog_ids: [16, 'pointer'], count: [24, 'u32'] },
+  },
   BTF_LOAD: { number: 18, size: 32, fields: { btf: [0, 'pointer'], btf_size: [16, 'u32'] } },
   LINK_CREATE: {
     number: 28,
@@ -112,6 +117,11 @@ export const BPF_COMMANDS = {
       netfilter_priority: [24, 's32'],
       netfilter_flags: [28, 'u32'],
     },
+  },
+  LINK_UPDATE: {
+    number: 29,
+    size: 16,
+    fields: { link_fd: [0, 'u32'], new_prog_fd: [4, 'u32'], flags: [8, 'u32'], old_prog_fd: [12, 'u32'] },
   },
   LINK_DETACH: { number: 34, size: 4, fields: { link_fd: [0, 'u32'] } },
 } as const satisfies Record<string, BpfCommandLayout>;
