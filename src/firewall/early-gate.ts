@@ -4,12 +4,21 @@
  * anything else hangs there.
  */
 
-import { GATE, GATE_FLAGS, GATE_HOOKS, GATE_MAP, GATE_TABLES } from '../codegen/xdp/gate.ts';
+import { GATE, GATE_FLAGS, GATE_HOOKS, GATE_MAP, GATE_TABLES, type GateHook } from '../codegen/xdp/gate.ts';
+import { STAGE_SLOTS, STAGES_MAP, type StageSlot } from '../codegen/xdp/stages.ts';
 import { findConntrackMemory } from '../kernel/conntrack-memory.ts';
-import { type HookEntry, type HookList, kernelFunctions, readHookList } from '../kernel/hook-entries.ts';
+import {
+  type HookEntry,
+  type HookList,
+  kernelFunctions,
+  readHookList,
+  TABLE_FUNCTIONS,
+} from '../kernel/hook-entries.ts';
 import { type KernelWords, openKernelWords } from '../kernel/kernel-words.ts';
+import { u32Key } from '../kernel/map.ts';
 import { NFT_TABLE } from '../kernel/nfnetlink.ts';
 import { openPinnedMap } from '../kernel/object.ts';
+import { findLocalRule } from '../kernel/routing-rules.ts';
 import { FAMILIES, type Family, isTableName, type TableName } from '../packet/netfilter.ts';
 import { filters } from './foreign.ts';
 import type { Layout } from './layout.ts';
@@ -19,11 +28,21 @@ import type { FamilyState, GenerationState } from './state.ts';
 export function openEarlyGates(layout: Layout, state: GenerationState): readonly string[] {
   const families = FAMILIES.filter((family) => state.families[family]?.maps.includes(GATE_MAP));
   if (families.length === 0) return [];
+  try {
+    return open(layout, state, families);
+  } catch (error) {
+    // They stay closed, and the rules are enforced at the hooks.
+    return [`early drop: nothing behind table raw: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+function open(layout: Layout, state: GenerationState, families: readonly Family[]): readonly string[] {
   const words = openKernelWords();
   try {
     const functions = kernelFunctions();
     return families.flatMap((family) => {
-      const gate = inspect(words, functions, family, state.families[family]!);
+      const stages = stagesFilled(layout.generationMap(state.generation, family, STAGES_MAP.name));
+      const gate = inspect(words, functions, family, state.families[family]!, stages);
       const map = openPinnedMap(layout.generationMap(state.generation, family, GATE_MAP));
       try {
         map.writeValue(gate.value);
@@ -37,31 +56,50 @@ export function openEarlyGates(layout: Layout, state: GenerationState): readonly
   }
 }
 
+/** Elements of the PROG_ARRAY that have a program. */
+function stagesFilled(path: string): ReadonlySet<StageSlot> {
+  const map = openPinnedMap(path);
+  try {
+    return new Set(STAGE_SLOTS.filter((_, slot) => map.lookup(u32Key(slot)) !== undefined));
+  } finally {
+    map.close();
+  }
+}
+
 interface Gate {
   readonly value: Uint8Array;
   readonly closed: readonly string[];
 }
 
-function inspect(words: KernelWords, functions: ReadonlyMap<bigint, string>, family: Family, state: FamilyState): Gate {
+function inspect(
+  words: KernelWords,
+  functions: ReadonlyMap<bigint, string>,
+  family: Family,
+  state: FamilyState,
+  stages: ReadonlySet<StageSlot>,
+): Gate {
   const lists = GATE_HOOKS.map((hook) => readHookList(words, functions, family, hook));
   // Before anybody looks at their rules.
   const tables = lists.map(({ entries }) => tablesOf(words, entries));
-  const strangers = lists.map((list) => strangersOf(list, family, state));
+  const strangers = (hook: GateHook, behind: boolean): string[] =>
+    strangersOf(lists[GATE_HOOKS.indexOf(hook)]!, family, state, behind);
+  const [before, between] = [strangers('PREROUTING', false), strangers('PREROUTING', true)];
   const tracking = lists[0]!.entries.some(({ function: name }) => TRACKING.has(name));
   const memory = tracking ? findConntrackMemory(words) : undefined;
-  const [before, input, forward] = strangers as [string[], string[], string[]];
   const value = Buffer.alloc(GATE.bytes);
   const closed: string[] = [];
   if (tracking && memory === undefined)
     closed.push('nothing behind table raw: where connections are counted is not known');
   else if (tracking !== state.conntrack && state.conntrack)
     closed.push('nothing behind table raw: connections are not tracked');
-  else if (before.length > 0) closed.push(`nothing behind table raw: PREROUTING has ${before.join(', ')}, too`);
+  else if (before.length > 0) closed.push(`nothing behind table raw: ${before.join(', ')} comes before`);
   else {
     let flags: number = GATE_FLAGS.PREROUTING | (tracking ? GATE_FLAGS.tracked : 0);
-    for (const [hook, others] of [['INPUT', input] as const, ['FORWARD', forward] as const]) {
+    for (const hook of ['INPUT', 'FORWARD'] as const) {
+      const others = [...new Set([...between, ...strangers(hook, false)])];
       if (others.length === 0) flags |= GATE_FLAGS[hook];
-      else closed.push(`nothing of chain ${hook}: it has ${others.join(', ')}, too`);
+      else if ([...stages].some((slot) => slot.endsWith(hook)))
+        closed.push(`nothing of chain ${hook}: ${others.join(', ')} comes before`);
     }
     value.writeUInt32LE(flags, GATE.flags);
     lists.forEach(({ address, entries }, index) => {
@@ -73,6 +111,9 @@ function inspect(words: KernelWords, functions: ReadonlyMap<bigint, string>, fam
         value.writeBigUInt64LE(table.value, place + 8);
       });
     });
+    const rule = findLocalRule(words, family);
+    value.writeBigUInt64LE(rule?.address ?? 0n, GATE.rules);
+    value.writeBigUInt64LE(rule?.rule ?? 0n, GATE.rules + 8);
     value.writeBigUInt64LE(memory?.counts ?? 0n, GATE.conntrack);
     value.writeBigUInt64LE(memory?.most ?? 0n, GATE.most);
   }
@@ -86,9 +127,13 @@ const HARMLESS: ReadonlySet<string> = new Set([
   ...['ipv4_conntrack_defrag', 'ipv6_defrag', 'nf_confirm', 'ipv4_confirm', 'ipv6_confirm'],
 ]);
 
-/** Names of what hangs there that packets cannot be followed through. */
-function strangersOf({ entries }: HookList, family: Family, state: FamilyState): string[] {
-  return [...new Set(entries.filter((entry) => !isHarmless(entry, family, state)).map(nameOf))];
+/**
+ * Names of what hangs there that packets cannot be followed through. `behind`: what comes behind our last program counts, too; else a packet
+ * that one of ours drops never comes there.
+ */
+function strangersOf({ entries }: HookList, family: Family, state: FamilyState, behind: boolean): string[] {
+  const met = behind ? entries : entries.slice(0, entries.findLastIndex(({ owner }) => owner === 'bf_stub') + 1);
+  return [...new Set(met.filter((entry) => !isHarmless(entry, family, state)).map(nameOf))];
 }
 
 /** Where the kernel's own tables keep the rules that they have, and which these are: others after every change. */
@@ -100,7 +145,7 @@ function tablesOf(words: KernelWords, entries: readonly HookEntry[]): { address:
 }
 
 function isKernelTable({ function: name }: HookEntry): boolean {
-  return name === 'ipt_do_table' || name === 'ip6t_do_table';
+  return TABLE_FUNCTIONS.has(name);
 }
 
 function isHarmless(entry: HookEntry, family: Family, state: FamilyState): boolean {

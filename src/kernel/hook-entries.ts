@@ -42,12 +42,17 @@ export function readHookList(
   return { address, entries };
 }
 
+/** What runs a table of ip_tables or ip6_tables; mangle has a function of its own. */
+export const TABLE_FUNCTIONS: ReadonlySet<string> = new Set([
+  ...['ipt_do_table', 'ip6t_do_table', 'iptable_mangle_hook', 'ip6table_mangle_hook'],
+]);
+
 function ownerOf(words: KernelWords, name: string, own: bigint): string {
   if (name === 'nf_hook_run_bpf')
     return words.text(words.place(words.member(own, 'bpf_prog', 'aux'), 'bpf_prog_aux', 'name'));
   if (name.startsWith('nft_do_chain'))
     return words.text(words.member(words.member(own, 'nft_chain', 'table'), 'nft_table', 'name'));
-  if (name === 'ipt_do_table' || name === 'ip6t_do_table') return words.text(words.place(own, 'xt_table', 'name'));
+  if (TABLE_FUNCTIONS.has(name)) return words.text(words.place(own, 'xt_table', 'name'));
   return '';
 }
 

@@ -60,8 +60,9 @@ export function buildSide(
   try {
     wire = openWire(topology);
     firewall = kind.open(topology.namespace);
-    firewall.apply(sets);
+    // First: early drop stops where the lists of hooks have changed since the rules were applied.
     installWatch(topology.namespace, marks);
+    firewall.apply(sets);
     const { send, settle } = sender(topology, wire, sockets);
     return { firewall, topology, send, settle, observe: observer(topology, wire, firewall), close };
   } catch (error) {

@@ -13,6 +13,7 @@ import { readKernelFacts } from '../../src/kernel/facts.ts';
 import { parseRuleset } from '../../src/languages/iptables/parse.ts';
 import { printRuleset } from '../../src/languages/iptables/print.ts';
 import type { Family } from '../../src/packet/netfilter.ts';
+import { run } from './command.ts';
 import type { FirewallKind } from './firewalls.ts';
 
 const WAIT_SECONDS = 10;
@@ -22,6 +23,18 @@ export const bpfilterFirewall = firewall('bpfilter', false);
 
 /** The same with early drop on every device that can. */
 export const bpfilterEarly = firewall('bpfilter --xdp auto', true);
+
+let earlyDrops = 0;
+/** How many frames all firewalls of that kind have dropped early that are closed by now. */
+export const earlyDropsSoFar = (): number => earlyDrops;
+
+/** What the namespace's veth devices have dropped at XDP. */
+function droppedEarly(namespace: string): number {
+  const devices = withSession(namespace, networkDevices).filter(({ driver }) => driver === 'veth');
+  const texts = devices.map(({ name }) => run('ip', ['netns', 'exec', namespace, 'ethtool', '-S', name]));
+  const counts = texts.flatMap((text) => [...text.matchAll(/rx_queue_\d+_xdp_drops: (\d+)/g)]);
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+}
 
 function firewall(label: string, early: boolean): FirewallKind {
   return {
@@ -52,7 +65,10 @@ function firewall(label: string, early: boolean): FirewallKind {
         const read = withSession(namespace, ({ layout }) => readRuleset(layout, family));
         return read === undefined ? '' : printRuleset(read.ruleset, { counters: true });
       },
-      close: () => withExclusiveSession(namespace, WAIT_SECONDS, ({ layout }) => flush(layout)),
+      close() {
+        if (early) earlyDrops += droppedEarly(namespace);
+        withExclusiveSession(namespace, WAIT_SECONDS, ({ layout }) => flush(layout));
+      },
     }),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Whether an IPv4 address is one of this machine's, by the routing table itself: with no rules but the usual ones, the tables local and main
- * are one trie, and the leaf of a local address has the route of type local first (fib_find_node, fib_table_lookup).
+ * Whether an IPv4 address is one of this machine's, by the routing table `local` itself, which is asked first: the leaf of a local address
+ * has the route of type local first (fib_find_node, fib_table_lookup). Without rules of one's own it is one trie with the table main.
  */
 
 import { add, and, at, ja, jeq, jne, ldx, lsh, mov, rsh, xor } from '../../bpf/assembly.ts';
@@ -10,6 +10,7 @@ import { type HookContext, memberPlace } from '../netfilter/context.ts';
 import { readKernel } from './kernel-memory.ts';
 
 const RTN_LOCAL = 2;
+const RT_TABLE_LOCAL = 255;
 /** RTNH_F_DEAD, RTNH_F_LINKDOWN */
 const [DEAD, LINKDOWN] = [1, 16];
 /** Nodes on the way to a leaf: each decides at least one of the 32 bits. */
@@ -31,7 +32,11 @@ export function jumpIfLocalIpv4(ctx: HookContext, key: number, { local, other, d
   const child = place('key_vector.tnode');
   const leaf = out.label('leaf');
   out.emit(
-    ...readKernel('dw', R7, R8, place('net.ipv4.fib_main')),
+    ...readKernel('dw', R7, R8, place('net.ipv4.fib_table_hash')),
+    ...readKernel('dw', R7, R7, RT_TABLE_LOCAL * 8),
+    // Another table can have the same place in the hash.
+    ...readKernel('w', R1, R7, place('fib_table.tb_id')),
+    jne.imm(R1, RT_TABLE_LOCAL, doubtful),
     ...readKernel('dw', R7, R7, place('fib_table.tb_data')),
     ...readKernel('dw', R7, R7, child),
   );

@@ -30,7 +30,7 @@ import type { RouteHook } from '../../early/stages.ts';
 import { callFunction, type HookContext, memberPlace } from '../netfilter/context.ts';
 import { emitDeviceByIndex } from '../netfilter/fields/bridge.ts';
 import { COUNTERS, CTX } from '../netfilter/layout.ts';
-import { unlessHookKnown } from './gate.ts';
+import { unlessHookKnown, unlessLocalFirst } from './gate.ts';
 import { readKernel } from './kernel-memory.ts';
 import { jumpIfLocalIpv4 } from './local-ipv4.ts';
 import { NOTES } from './notes.ts';
@@ -59,8 +59,8 @@ const AF = { ipv4: 2, ipv6: 10 } as const;
 const FIB_LOOKUP = 69;
 /** BPF_FIB_LKUP_RET_SUCCESS and _NO_NEIGH: forwarded, whether or not the neighbour is known yet. */
 const FORWARDED = { success: 0, noNeighbour: 7 } as const;
-/** IPV4_DEVCONF_RP_FILTER */
-const RP_FILTER = 8;
+/** IPV4_DEVCONF_... */
+const DEVCONF = { RP_FILTER: 8, ACCEPT_LOCAL: 23 } as const;
 /** The smallest MTU that a route can have: of IPv4, of IPv6. */
 const LEAST_MTU = { ipv4: 68, ipv6: 1280 } as const;
 const DONT_FRAGMENT = 0x40;
@@ -132,9 +132,19 @@ function emitIpv4(ctx: HookContext, { local, other, pass }: Targets): void {
     and.imm(R1, 0xff),
     jne.imm(R1, 0, pass),
   ];
+  /** r7 = what the device or all devices have for it, or-ed. */
+  const setting = (name: keyof typeof DEVCONF): readonly CodeItem[] => {
+    const offset = place('ipv4_devconf.data') + 4 * (DEVCONF[name] - 1);
+    return [
+      ldx.dw(R1, R10, CELLS.inDevice),
+      ...readKernel('w', R7, R1, place('in_device.cnf') + offset),
+      ...readKernel('dw', R1, R8, place('net.ipv4.devconf_all')),
+      ...readKernel('w', R1, R1, offset),
+      or.reg(R7, R1),
+    ];
+  };
   out.emit(
-    ...flag('net.ipv4.fib_has_custom_rules'),
-    ...flag('net.ipv4.fib_has_custom_local_routes'),
+    ...unlessLocalFirst(ctx, pass),
     ...readKernel('w', R1, R8, place('net.ipv4.fib_num_tclassid_users')),
     jne.imm(R1, 0, pass),
     ldx.dw(R1, R10, CELLS.device),
@@ -149,16 +159,20 @@ function emitIpv4(ctx: HookContext, { local, other, pass }: Targets): void {
     stx.w(R10, CELLS.source, R1),
     ...unlessOrdinary(R1, pass),
   );
+  out.emit(
+    // IN_DEV_ORCONF(ACCEPT_LOCAL): nothing else is asked of the source then.
+    ...setting('ACCEPT_LOCAL'),
+    jne.imm(R7, 0, valid),
+    // With these it is asked more.
+    ...flag('net.ipv4.fib_has_custom_rules'),
+    ...flag('net.ipv4.fib_has_custom_local_routes'),
+  );
   // fib_validate_source refuses our own addresses as sources.
   jumpIfLocalIpv4(ctx, CELLS.source, { local: pass, other: valid, doubtful: pass });
   out.emit(
     at(valid),
-    // IN_DEV_MAXCONF
-    ldx.dw(R1, R10, CELLS.inDevice),
-    ...readKernel('w', R7, R1, place('in_device.cnf') + place('ipv4_devconf.data') + 4 * (RP_FILTER - 1)),
-    ...readKernel('dw', R1, R8, place('net.ipv4.devconf_all')),
-    ...readKernel('w', R1, R1, place('ipv4_devconf.data') + 4 * (RP_FILTER - 1)),
-    or.reg(R7, R1),
+    // IN_DEV_MAXCONF(RP_FILTER)
+    ...setting('RP_FILTER'),
     jeq.imm(R7, 0, unfiltered),
   );
   emitReversePath(ctx, pass);
@@ -310,10 +324,7 @@ function emitIpv6(ctx: HookContext, { local, other, pass }: Targets): void {
   const [none] = [out.label('none')];
   const found = out.label('found');
   out.emit(
-    ...readKernel('w', R1, R8, place('net.ipv6.fib6_has_custom_rules') & ~3),
-    rsh.imm(R1, (place('net.ipv6.fib6_has_custom_rules') & 3) * 8),
-    and.imm(R1, 0xff),
-    jne.imm(R1, 0, pass),
+    ...unlessLocalFirst(ctx, pass),
     ...readKernel('w', R1, R8, place('net.ipv6.fib6_routes_require_src')),
     jne.imm(R1, 0, pass),
     ldx.dw(R1, R10, CELLS.device),
