@@ -20,17 +20,28 @@ export function askedQuestion(question: Question): AskedQuestion {
       };
     case 'socket': {
       const info = new Uint8Array(8);
-      info[0] = (question.transparent ? SOCKET.TRANSPARENT : 0) | (question.nowildcard ? SOCKET.NOWILDCARD : 0);
+      info[0] =
+        (question.transparent ? SOCKET.TRANSPARENT : 0) |
+        (question.nowildcard ? SOCKET.NOWILDCARD : 0) |
+        (question.restoreMark === true ? SOCKET.RESTORESKMARK : 0);
       return { expression: matchExtension('socket', 3, info), needs: 'CONFIG_NETFILTER_XT_MATCH_SOCKET' };
     }
     case 'program':
       return { expression: matchPinnedProgram(question.path), needs: 'CONFIG_NETFILTER_XT_MATCH_BPF' };
     case 'classic':
       return { expression: matchExtension('bpf', 1, classicInfo(question)), needs: 'CONFIG_NETFILTER_XT_MATCH_BPF' };
+    case 'reversePath':
+      return {
+        expression: matchExtension('rpfilter', 0, Uint8Array.of(question.flags, 0, 0, 0, 0, 0, 0, 0)),
+        needs: 'CONFIG_IP_NF_MATCH_RPFILTER',
+      };
+    case 'reversePathAsked':
+      return { needs: 'CONFIG_NETFILTER_XT_MATCH_BPF' };
     case 'extension':
       return {
         expression: matchExtension(question.name, question.revision, Uint8Array.from(question.info)),
         needs: `CONFIG_NETFILTER_XT_MATCH_${question.name.toUpperCase()}`,
+        ...(question.protocol === undefined ? {} : { protocol: question.protocol }),
       };
     case 'rateest':
       return {
@@ -41,16 +52,17 @@ export function askedQuestion(question: Question): AskedQuestion {
 }
 
 /** include/uapi/linux/netfilter/xt_socket.h */
-const SOCKET = { TRANSPARENT: 1, NOWILDCARD: 2 } as const;
+const SOCKET = { TRANSPARENT: 1, NOWILDCARD: 2, RESTORESKMARK: 4 } as const;
 /** include/uapi/linux/netfilter/nf_osf.h */
 const OSF = { TTL: 2, INVERT: 8, GENRE_BYTES: 32 } as const;
 /** enum ip_set_... of include/uapi/linux/netfilter/ipset/ip_set.h */
-const SKIP_COUNTERS = (1 << 3) | (1 << 4);
+const SKIP_COUNTERS = 1 << 3;
+const SKIP_SUBCOUNTERS = 1 << 4;
 const RETURN_NOMATCH = 1 << 7;
 const COMPARISON = { eq: 1, ne: 2, lt: 3, gt: 4 } as const;
 
 /** struct xt_set_info_match_v4: index u16, dimensions u8, sides u8, packets and bytes (value u64, how u8), flags u32. */
-function setInfo({ name, sides, returnNomatch, packets, bytes }: SetQuestion): Uint8Array {
+function setInfo({ name, sides, returnNomatch, counts, packets, bytes }: SetQuestion): Uint8Array {
   const info = new Uint8Array(48);
   const view = new DataView(info.buffer);
   view.setUint16(0, setIndex(name), true);
@@ -65,7 +77,8 @@ function setInfo({ name, sides, returnNomatch, packets, bytes }: SetQuestion): U
     view.setBigUint64(at, comparison.value, true);
     info[at + 8] = COMPARISON[comparison.how];
   }
-  view.setUint32(40, SKIP_COUNTERS | (returnNomatch ? RETURN_NOMATCH : 0), true);
+  const skip = (counts?.counters ? 0 : SKIP_COUNTERS) | (counts?.subcounters ? 0 : SKIP_SUBCOUNTERS);
+  view.setUint32(40, skip | (returnNomatch ? RETURN_NOMATCH : 0), true);
   return info;
 }
 

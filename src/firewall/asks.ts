@@ -68,20 +68,34 @@ function chainsOf(
 ): readonly AskChain[] {
   const hooks = compiled.hooks.filter((hook) => hook.table === table && hook.answers.length > 0);
   const asked = new Set(hooks.flatMap((hook) => hook.answers));
-  const held = questions.filter((_, number) => !asked.has(number));
+  // A reverse path holds on to nothing.
+  const held = questions.filter((question, number) => !asked.has(number) && !inTableOfName(question));
   const common = { family, generation, table };
   return [
     ...(held.length === 0 ? [] : [{ ...common, questions: held.map(askedQuestion) }]),
-    ...hooks.map(({ hook, answers }) => ({
-      ...common,
-      base: { hook, priority: stubPriority(layout, { family, table, hook }) },
-      begin: programOf('ask'),
-      questions: answers.map((number) => ({
-        ...askedQuestion(questionAt(questions, number, table)),
-        answer: programOf(number),
-      })),
-    })),
+    ...hooks.flatMap(({ hook, answers }): readonly AskChain[] => {
+      const base = { hook, priority: stubPriority(layout, { family, table, hook }) };
+      const put = (numbers: readonly number[]): AskChain['questions'] =>
+        numbers.map((number) => ({
+          ...askedQuestion(questionAt(questions, number, table)),
+          answer: programOf(number),
+        }));
+      const elsewhere = answers.filter((number) => inTableOfName(questionAt(questions, number, table)));
+      const here = answers.filter((number) => !elsewhere.includes(number));
+      return [
+        // First, so that it runs last: the other enters the packet.
+        ...(elsewhere.length === 0
+          ? []
+          : [{ ...common, base, inTables: ['raw', 'mangle'], questions: put(elsewhere) }]),
+        { ...common, base, begin: programOf('ask'), questions: put(here) },
+      ];
+    }),
   ];
+}
+
+/** The kernel answers it only in a table called raw or mangle. */
+function inTableOfName({ kind }: Question): boolean {
+  return kind === 'reversePath' || kind === 'reversePathAsked';
 }
 
 function questionAt(questions: readonly Question[], number: number, table: TableName): Question {

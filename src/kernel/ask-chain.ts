@@ -9,13 +9,26 @@
 
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
 import { type NftCommand, nftTransaction } from './netlink-socket.ts';
-import { NFT_TABLE, ourChains, removeEmptyTable } from './nfnetlink.ts';
-import { destroyChain, matchOpenProgram, type NftExpression, newChain, newRule, newTable } from './nft-objects.ts';
+import { allChains, NFT_TABLE } from './nfnetlink.ts';
+import {
+  destroyChain,
+  destroyTable,
+  matchOpenProgram,
+  type NftExpression,
+  newChain,
+  newRule,
+  newTable,
+} from './nft-objects.ts';
 
 export interface AskChain {
   readonly family: Family;
   readonly generation: number;
   readonly table: TableName;
+  /**
+   * Its questions are answered only in tables of certain names (`-m rpfilter`: raw and mangle): the chain lies in one of them, the
+   * first that nobody else uses.
+   */
+  readonly inTables?: readonly string[];
   /** Where it hangs; absent: it only holds on to what the questions name. */
   readonly base?: { readonly hook: Hook; readonly priority: number };
   /** Descriptor of the program that enters a packet. */
@@ -24,7 +37,8 @@ export interface AskChain {
 }
 
 export interface AskedQuestion {
-  readonly expression: NftExpression;
+  /** Absent: the answer is yes. */
+  readonly expression?: NftExpression;
   /** What the kernel must have been built with. */
   readonly needs: string;
   /** Protocol of the rules that ask, for matches that insist on one. */
@@ -33,27 +47,38 @@ export interface AskedQuestion {
   readonly answer?: number;
 }
 
-const NAME = /^asked_(\d+)_[a-z]+(?:_[A-Z]+)?$/;
+const NAME = /^(?:bpfilter_)?asked_(\d+)_[a-z]+(?:_[A-Z]+)?$/;
 const COMPAT_NEEDS = 'CONFIG_NFT_COMPAT';
 
 /** Installs chains in one transaction. @throws SyscallError */
 export function installAskChains(chains: readonly AskChain[]): void {
   if (chains.length === 0) return;
-  const families = [...new Set(chains.map((chain) => chain.family))];
-  nftTransaction([...families.map((family) => newTable(family, NFT_TABLE)), ...chains.flatMap(chainCommands)]);
+  const placed = chains.map((chain) => ({ chain, nftTable: nftTableOf(chain) }));
+  const tables = new Map(placed.map(({ chain, nftTable }) => [`${chain.family} ${nftTable}`, { chain, nftTable }]));
+  nftTransaction([
+    ...[...tables.values()].map(({ chain, nftTable }) => newTable(chain.family, nftTable)),
+    ...placed.flatMap(({ chain, nftTable }) => chainCommands(chain, nftTable)),
+  ]);
 }
 
-function chainCommands(chain: AskChain): readonly NftCommand[] {
+function nftTableOf({ family, inTables }: AskChain): string {
+  if (inTables === undefined) return NFT_TABLE;
+  const taken = allChains(family).filter(({ name }) => !NAME.test(name));
+  return inTables.find((table) => taken.every((other) => other.table !== table)) ?? inTables[0] ?? NFT_TABLE;
+}
+
+function chainCommands(chain: AskChain, nftTable: string): readonly NftCommand[] {
   const { family, generation, table, base, begin } = chain;
-  const name = `asked_${generation}_${table}${base === undefined ? '' : `_${base.hook}`}`;
+  const own = nftTable === NFT_TABLE ? '' : 'bpfilter_';
+  const name = `${own}asked_${generation}_${table}${base === undefined ? '' : `_${base.hook}`}`;
   const rule = (expressions: readonly NftExpression[], comment: string, needs: string, protocol?: number): NftCommand =>
-    newRule(family, { table: NFT_TABLE, chain: name }, expressions, {
+    newRule(family, { table: nftTable, chain: name }, expressions, {
       comment,
       needs,
       ...(protocol === undefined ? {} : { protocol }),
     });
   return [
-    newChain(family, NFT_TABLE, name, base),
+    newChain(family, nftTable, name, base),
     ...(begin === undefined
       ? []
       : [
@@ -65,20 +90,26 @@ function chainCommands(chain: AskChain): readonly NftCommand[] {
         ]),
     ...chain.questions.map(({ expression, needs, protocol, answer }) => {
       const noted = answer === undefined ? [] : [matchOpenProgram(answer)];
-      return rule([expression, ...noted], 'bpfilter: question', `${COMPAT_NEEDS} and ${needs}`, protocol);
+      return rule(
+        [...(expression === undefined ? [] : [expression]), ...noted],
+        'bpfilter: question',
+        `${COMPAT_NEEDS} and ${needs}`,
+        protocol,
+      );
     }),
   ];
 }
 
 /** Removes the chains of a family except those of generation `kept`. */
 export function removeAskChains(family: Family, kept: number | undefined): void {
-  const unwanted = ourChains(family)
-    .map(({ name }) => name)
-    .filter((name) => {
-      const generation = NAME.exec(name)?.[1];
-      return generation !== undefined && Number(generation) !== kept;
-    });
+  const unwanted = allChains(family).filter(({ name }) => {
+    const generation = NAME.exec(name)?.[1];
+    return generation !== undefined && Number(generation) !== kept;
+  });
   if (unwanted.length === 0) return;
-  nftTransaction(unwanted.map((name) => destroyChain(family, NFT_TABLE, name)));
-  removeEmptyTable(family);
+  nftTransaction(unwanted.map(({ table, name }) => destroyChain(family, table, name)));
+  const tables = new Set(unwanted.map(({ table }) => table));
+  const used = new Set(allChains(family).map(({ table }) => table));
+  const empty = [...tables].filter((table) => !used.has(table));
+  if (empty.length > 0) nftTransaction(empty.map((table) => destroyTable(family, table)));
 }

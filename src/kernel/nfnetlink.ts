@@ -166,6 +166,14 @@ export function ourChains(family: Family): ChainInfo[] {
   });
 }
 
+/** Names of the tables and chains of a family in nf_tables, whoever made them. */
+export function allChains(family: Family): readonly { readonly table: string; readonly name: string }[] {
+  return nftDump(NFT_MSG.GETCHAIN, NFPROTO[family]).map((chain) => ({
+    table: attributeText(chain.get(NFTA_CHAIN.TABLE[0])) ?? '',
+    name: attributeText(chain.get(NFTA_CHAIN.NAME[0])) ?? '',
+  }));
+}
+
 function baseOf(place: Uint8Array): ChainInfo['base'] {
   const parts = parseAttributes(place);
   const number = attributeS32(parts.get(NFTA_HOOK.HOOKNUM[0]));

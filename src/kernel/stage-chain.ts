@@ -97,11 +97,16 @@ function questionRule(
   before: readonly NftExpression[],
   behind: readonly NftExpression[],
 ): NftCommand {
-  return newRule(family, { table: NFT_TABLE, chain }, [...before, expression, ...behind], {
-    comment: 'bpfilter: question on the way',
-    needs: `${COMPAT_NEEDS} and ${needs}`,
-    ...(protocol === undefined ? {} : { protocol }),
-  });
+  return newRule(
+    family,
+    { table: NFT_TABLE, chain },
+    [...before, ...(expression === undefined ? [] : [expression]), ...behind],
+    {
+      comment: 'bpfilter: question on the way',
+      needs: `${COMPAT_NEEDS} and ${needs}`,
+      ...(protocol === undefined ? {} : { protocol }),
+    },
+  );
 }
 
 /** Removes the chains of a family except those of generation `kept`. */

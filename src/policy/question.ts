@@ -34,7 +34,10 @@ export type Question =
       /** The protocol of its rule, where the match insists on one. */
       readonly protocol?: number;
     }
-  | RateQuestion;
+  | RateQuestion
+  /** xt_rpfilter, which the kernel answers in tables of certain names only: another chain asks, and tells so. */
+  | { readonly kind: 'reversePath'; readonly flags: number }
+  | { readonly kind: 'reversePathAsked' };
 
 /** code, jt, jf, k */
 export type ClassicStep = readonly [code: number, jt: number, jf: number, k: number];

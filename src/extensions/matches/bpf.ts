@@ -3,7 +3,8 @@ import { type ClassicScan, runsOnBytes } from '../../policy/scan-classic.ts';
 import { asking } from '../asking.ts';
 import type { MatchExtension } from '../contract.ts';
 import { BPF as XT_BPF } from '../layouts/programs.ts';
-import { always, cannot, given, lowered, requireOneOf } from '../options.ts';
+import { always, given, lowered, requireOneOf } from '../options.ts';
+import { askedHere } from '../staging.ts';
 import { classicBpf, classicInstructions } from '../values/classic-bpf.ts';
 import { name } from '../values/name.ts';
 
@@ -14,7 +15,7 @@ export const bpf: MatchExtension = {
   summary: 'A BPF program: classic, written out, or one that is pinned in the BPF file system.',
   notes: [
     'A pinned program, or a classic one that asks for more than bytes of the packet, is run by the kernel on every packet just before the rules.',
-    'A pinned program with maps keeps its table with the kernel.',
+    'A pinned program with maps is run by the kernel when a packet gets to the rule.',
   ],
   families: ['ipv4', 'ipv6'],
   layouts: XT_BPF,
@@ -33,8 +34,9 @@ export const bpf: MatchExtension = {
       const scan: ClassicScan = { kind: 'classic', program: instructions };
       return lowered([require(Object.freeze({ kind: 'scan', scan, outcome: 'yes' }))]);
     }
-    if (ctx.objects?.programs.get(pinned.text)?.maps === true)
-      return cannot(`the program ${pinned.text} has maps, and it would run for packets that have not reached the rule`);
-    return asking(ctx, { kind: 'program', path: pinned.text });
+    const question = { kind: 'program', path: pinned.text } as const;
+    // With maps it can remember, so that it must run for packets that get to the rule, and for no others.
+    if (ctx.objects?.programs.get(pinned.text)?.maps === true) return lowered([askedHere(ctx, question)]);
+    return asking(ctx, question);
   },
 };

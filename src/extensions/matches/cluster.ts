@@ -1,6 +1,7 @@
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
 import { CLUSTER as XT_CLUSTER } from '../layouts/connection.ts';
-import { always, cannot, given, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
+import { always, given, lowered, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
+import { askedHere, layoutQuestion } from '../staging.ts';
 import { hexDigits } from '../values/hex-digits.ts';
 import { integer } from '../values/integer.ts';
 import { U32_MAX } from '../values/numbers.ts';
@@ -60,10 +61,9 @@ export const cluster: MatchExtension = {
     return refuse(MATCH, `there are ${nodes} nodes; the local one is not among them`, ctx.span);
   },
   print: (options, ctx) => printOptions(OPTIONS, printable(options), ctx),
-  lower: () =>
-    cannot(
-      'the match makes packets to a multicast link-layer address its own (skb->pkt_type), which a netfilter program cannot do',
-    ),
+  // The match makes packets to a multicast link-layer address its own (skb->pkt_type).
+  suspends: () => true,
+  lower: (options, ctx) => lowered([askedHere(ctx, layoutQuestion('cluster', XT_CLUSTER, options, ctx))]),
 };
 
 function printable(options: OptionMap): OptionMap {

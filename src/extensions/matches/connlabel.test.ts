@@ -26,7 +26,7 @@ describe('conditions', () => {
   it('--label 1 --set', () => {
     expect(lowers(connlabel, '--label 1 --set')).toMatchInlineSnapshot(`
       [
-        "cannot: a netfilter program cannot change the labels of a connection",
+        "staged 0",
       ]
     `);
   });

@@ -1,8 +1,9 @@
 import { anyBit, conditions, invertIf, require } from '../../policy/expr.ts';
 import { matchQuestion } from '../asked-match.ts';
-import type { MatchExtension } from '../contract.ts';
+import type { MatchExtension, OptionMap } from '../contract.ts';
 import { CONNLABEL as XT_CONNLABEL } from '../layouts/connection.ts';
-import { always, cannot, lowered } from '../options.ts';
+import { always, lowered } from '../options.ts';
+import { askedHere, layoutQuestion } from '../staging.ts';
 import { flag } from '../values/flag.ts';
 import { quotedNumber } from '../values/quoted-number.ts';
 
@@ -22,8 +23,9 @@ export const connlabel: MatchExtension = {
     { name: 'label', value: quotedNumber(0n, 127n), syntax: '0...127', invertible: true, mandatory: true },
     { name: 'set', value: flag },
   ],
+  suspends: isSetting,
   lower(options, ctx) {
-    if (options['set'] !== undefined) return cannot('a netfilter program cannot change the labels of a connection');
+    if (isSetting(options)) return lowered([askedHere(ctx, layoutQuestion('connlabel', XT_CONNLABEL, options, ctx))]);
     const { value, invert } = always(options, 'label', 'integer');
     // Loading the kernel's own match makes room for labels in new connections; what it would say is read from the entry.
     ctx.ask(matchQuestion('connlabel', 0, 4, (info) => info.u16(0, value)));
@@ -31,3 +33,8 @@ export const connlabel: MatchExtension = {
     return lowered(conditions(require(invertIf(invert, labels))));
   },
 };
+
+/** The kernel's match puts the label on the connection. */
+function isSetting(options: OptionMap): boolean {
+  return options['set'] !== undefined;
+}

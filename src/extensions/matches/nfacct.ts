@@ -1,6 +1,7 @@
 import type { MatchExtension } from '../contract.ts';
 import { NFACCT as XT_NFACCT } from '../layouts/packet.ts';
-import { cannot } from '../options.ts';
+import { lowered } from '../options.ts';
+import { askedHere, layoutQuestion } from '../staging.ts';
 import { name } from '../values/name.ts';
 
 /** xt_nfacct. */
@@ -12,5 +13,6 @@ export const nfacct: MatchExtension = {
   families: ['ipv4', 'ipv6'],
   layouts: XT_NFACCT,
   options: [{ name: 'nfacct-name', value: name(31), syntax: 'name', mandatory: true }],
-  lower: () => cannot('the kernel itself has to count the packet for the object'),
+  suspends: () => true,
+  lower: (options, ctx) => lowered([askedHere(ctx, layoutQuestion('nfacct', XT_NFACCT, options, ctx))]),
 };

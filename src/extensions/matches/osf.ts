@@ -1,7 +1,8 @@
 import { asking } from '../asking.ts';
-import type { MatchExtension } from '../contract.ts';
+import type { MatchExtension, OptionMap } from '../contract.ts';
 import { OSF as XT_OSF } from '../layouts/packet.ts';
-import { always, cannot, given } from '../options.ts';
+import { always, given, lowered } from '../options.ts';
+import { askedHere, layoutQuestion } from '../staging.ts';
 import { integer } from '../values/integer.ts';
 import { name } from '../values/name.ts';
 
@@ -21,8 +22,10 @@ export const osf: MatchExtension = {
     { name: 'ttl', ...LEVEL },
     { name: 'log', ...LEVEL },
   ],
+  suspends: isLogging,
   lower(options, ctx) {
-    if (options['log'] !== undefined) return cannot('--log would log packets that have not reached the rule');
+    // Only packets that get to the rule may be logged.
+    if (isLogging(options)) return lowered([askedHere(ctx, layoutQuestion('osf', XT_OSF, options, ctx))]);
     const genre = always(options, 'genre', 'text');
     const ttl = given(options, 'ttl', 'integer');
     const question = {
@@ -34,3 +37,7 @@ export const osf: MatchExtension = {
     return asking(ctx, question);
   },
 };
+
+function isLogging(options: OptionMap): boolean {
+  return options['log'] !== undefined;
+}

@@ -63,9 +63,10 @@ describe('set', () => {
     const context = { objects: { sets, programs: new Map() } };
     const first = (text: string): string => lowers(set, text, context)[0]?.split(' ')[0] ?? '';
     expect(first('--match-set plain src')).toBe('require');
-    expect(first('--match-set counting src')).toBe('cannot:');
-    expect(first('--match-set counting src ! --update-subcounters')).toBe('cannot:');
+    expect(first('--match-set counting src')).toBe('staged');
+    expect(first('--match-set counting src ! --update-subcounters')).toBe('staged');
     expect(first('--match-set counting src ! --update-counters')).toBe('require');
-    expect(first('--match-set macs src,src')).toBe('cannot:');
+    expect(first('--match-set counting src ! --update-counters --packets-gt 3')).toBe('staged');
+    expect(first('--match-set macs src,src')).toBe('staged');
   });
 });

@@ -1,9 +1,10 @@
 import type { Condition } from '../../policy/ir.ts';
-import type { CounterComparison } from '../../policy/question.ts';
+import type { CounterComparison, SetQuestion } from '../../policy/question.ts';
 import { asking } from '../asking.ts';
 import type { LowerContext, Lowered, MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
 import { SET as XT_SET } from '../layouts/stateful.ts';
-import { always, cannot, given, without } from '../options.ts';
+import { always, given, lowered, without } from '../options.ts';
+import { askedHere } from '../staging.ts';
 import { flag } from '../values/flag.ts';
 import { integer } from '../values/integer.ts';
 import { U64_MAX } from '../values/numbers.ts';
@@ -30,7 +31,7 @@ export const set: MatchExtension = {
   summary: 'An address, port, device or several of them are in an ipset.',
   notes: [
     'Whether there is such a set, and of what type, is only known when the rule is loaded.',
-    'The kernel is asked about every packet just before the rules run, so changes of the set are seen at once. A set that counts its matches keeps its table with the kernel.',
+    'The kernel is asked about every packet just before the rules run, so changes of the set are seen at once; about a set that counts its matches, or whose elements a match completes, when a packet gets to the rule.',
     'A set that begins to count later (`ipset swap`, or a new member of a list:set) is read as before, but matches are not counted in it.',
   ],
   families: ['ipv4', 'ipv6'],
@@ -57,26 +58,23 @@ function lower(options: OptionMap, ctx: LowerContext): Lowered<readonly Conditio
   const { members, invert } = always(options, 'match-set', 'set');
   const [name = '', ...sides] = members;
   const facts = ctx.objects?.sets.get(name);
-  if (facts?.counters === true && options['update-counters'] === undefined)
-    return cannot(`the set "${name}" counts its matches, and a packet is looked up in it before its turn`);
-  if (facts?.completes === true)
-    return cannot(
-      `a match in the set "${name}" (${facts.type}) can complete its elements, and a packet is looked up in it before its turn`,
-    );
   const packets = comparison(options, 'packets');
   const bytes = comparison(options, 'bytes');
-  return asking(
-    ctx,
-    {
-      kind: 'set',
-      name,
-      sides: sides.map((side) => (side === 'src' ? 'src' : 'dst')),
-      returnNomatch: options['return-nomatch'] !== undefined,
-      ...(packets === undefined ? {} : { packets }),
-      ...(bytes === undefined ? {} : { bytes }),
-    },
-    invert,
-  );
+  const compares = packets !== undefined || bytes !== undefined;
+  const counters = options['update-counters'] === undefined;
+  const subcounters = options['update-subcounters'] === undefined;
+  const question: SetQuestion = {
+    kind: 'set',
+    name,
+    sides: sides.map((side) => (side === 'src' ? 'src' : 'dst')),
+    returnNomatch: options['return-nomatch'] !== undefined,
+    ...(packets === undefined ? {} : { packets }),
+    ...(bytes === undefined ? {} : { bytes }),
+  };
+  // What changes the set, and what another rule's match in the set may change the answer of, has to wait until a packet gets there.
+  if (facts?.completes === true || (facts?.counters === true && (counters || compares)))
+    return lowered([askedHere(ctx, { ...question, counts: { counters, subcounters } }, invert)]);
+  return asking(ctx, question, invert);
 }
 
 function comparison(options: OptionMap, what: 'packets' | 'bytes'): CounterComparison | undefined {

@@ -1,7 +1,8 @@
 import { asking } from '../asking.ts';
-import type { MatchExtension } from '../contract.ts';
+import type { MatchExtension, OptionMap } from '../contract.ts';
 import { SOCKET as XT_SOCKET } from '../layouts/packet.ts';
-import { cannot } from '../options.ts';
+import { lowered } from '../options.ts';
+import { askedHere } from '../staging.ts';
 import { flag } from '../values/flag.ts';
 
 /** xt_socket revision 3. */
@@ -13,12 +14,19 @@ export const socket: MatchExtension = {
   hooks: ['PREROUTING', 'INPUT'],
   layouts: XT_SOCKET,
   options: ['transparent', 'nowildcard', 'restore-skmark'].map((name) => ({ name, value: flag })),
+  suspends: restoresMark,
   lower(options, ctx) {
-    if (options['restore-skmark'] !== undefined) return cannot('--restore-skmark changes the mark of the packet');
-    return asking(ctx, {
+    const question = {
       kind: 'socket',
       transparent: options['transparent'] !== undefined,
       nowildcard: options['nowildcard'] !== undefined,
-    });
+    } as const;
+    if (restoresMark(options)) return lowered([askedHere(ctx, { ...question, restoreMark: true })]);
+    return asking(ctx, question);
   },
 };
+
+/** The packet takes the mark of its socket. */
+function restoresMark(options: OptionMap): boolean {
+  return options['restore-skmark'] !== undefined;
+}
