@@ -211,11 +211,7 @@ export function openTablesSession({ netns, keep }: TablesOptions): TablesSession
       return [...warms.values()].some((warm) => warm.compactionAdvised);
     },
     compact() {
-      const session = again();
-      if (session === undefined) return;
-      alone(session, 0, () => {
-        for (const warm of warms.values()) if (warm.isCurrent(session.layout)) warm.compact();
-      });
+      for (const warm of warms.values()) warm.compact();
     },
     async idle() {
       for (const warm of warms.values()) await warm.idle();

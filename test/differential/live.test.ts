@@ -1,4 +1,5 @@
 /** Rules changed one at a time, in memory and by generations, beside iptables doing the same: packets, counters and texts stay equal. */
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { RuleEdit } from '../../src/firewall/live/in-place.ts';
 import { type LiveFirewall, openLiveFirewall } from '../../src/firewall/live/live-firewall.ts';
@@ -18,6 +19,9 @@ import { buildSide, differences, type Observation, type Side } from './twin.ts';
 
 const STEPS = SOAKING ? 1000 : 60;
 const PACKETS = 60;
+/** Changes without a look at the packets after each. */
+const MANY = SOAKING ? 20_000 : 2400;
+const CHECK = 200;
 /** So many that both chains become look-ups. */
 const RULES = { ipv4: 90, ipv6: 400 } as const;
 const DEVICES = ['eth0', 'eth1'] as const;
@@ -89,6 +93,60 @@ function sincePolicies(observed: Observation, before: string, family: Family): O
 const POLICY = /^:(\S+ \S+) \[(\d+):(\d+)\]/gm;
 
 suite('rules changed one at a time', DIFFERENTIAL, () => {
+  it(`${MANY} changes while look-ups are put in order in the background`, async () => {
+    const { kind, live } = liveKind('ipv4');
+    const next = randomNumbers(SEED);
+    const chains: Record<LiveChainName, string[]> = {
+      INPUT: Array.from({ length: 900 }, (_, i) => lineOf(i, 'ipv4')),
+      own: [],
+    };
+    const sets = { ipv4: liveText(chains) };
+    const left = buildSide(kind, sets, { devices: DEVICES });
+    const right = buildSide(kernelFirewall, sets, { devices: DEVICES });
+    let [memory, compactions] = [0, 0];
+    try {
+      const list = chains.INPUT;
+      for (let step = 1; step <= MANY; step++) {
+        const what = next(5);
+        const at = next(list.length);
+        const where = { table: 'filter', chain: 'INPUT', at } as const;
+        const rule = lineOf(1000 + next(3000), 'ipv4').replace(/"number (\d+)"/, 'number$1');
+        const removes = what > 1;
+        const inserts = what < 2 || what === 4;
+        const parsed = inserts ? liveRuleOf(rule, 'ipv4') : undefined;
+        const edit: RuleEdit =
+          parsed === undefined
+            ? { ...where, kind: 'delete' }
+            : { ...where, kind: removes ? 'replace' : 'insert', rule: parsed };
+        const before = live().compactions;
+        if (live().change([edit]).how === 'memory') memory++;
+        compactions += Math.max(0, live().compactions - before);
+        list.splice(at, removes ? 1 : 0, ...(inserts ? [rule] : []));
+        const until = live().compactions;
+        // Now and then nobody changes anything for a while, be something under way or not.
+        await setImmediate();
+        if (next(40) === 0) await setTimeout(next(30));
+        compactions += live().compactions - until;
+        if (step % 100 === 37) live().compact();
+        if (step % CHECK !== 0) continue;
+        // The twin goes on from the same rules with the same counters.
+        withNamespace(right.topology.namespace, () =>
+          run('iptables-legacy-restore', ['-c'], left.firewall.save('ipv4')),
+        );
+        both([left, right], chains, 'ipv4');
+        const [ours, theirs] = [left, right].map((side) => side.observe([]));
+        expect(differences(ours!, theirs!), `step ${step}`).toEqual([]);
+      }
+      await live().idle();
+    } finally {
+      left.close();
+      right.close();
+    }
+    console.log(`${memory} changes in memory, put in order ${compactions} times`);
+    expect(memory).toBeGreaterThan(MANY * 0.8);
+    expect(compactions).toBeGreaterThan(3);
+  }, 600_000);
+
   it.each(FAMILIES)(
     `%s: ${STEPS} changes, as iptables makes them`,
     async (family) => {

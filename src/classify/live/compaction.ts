@@ -20,55 +20,81 @@ export interface Snapshot {
   readonly ids: Uint32Array;
 }
 
-/** The rows of the run that lie in trees, in order. */
-export function takeSnapshot(rows: LiveRows, isIn: (row: number) => boolean): Snapshot {
-  const ids = Uint32Array.from({ length: rows.count }, (_, row) => row)
-    .filter((row) => rows.alive[row] === 1 && isIn(row))
-    .sort((a, b) => rows.order[a]! - rows.order[b]! || a - b);
-  const column = (from: Uint32Array): Uint32Array => ids.map((id) => from[id]!);
-  const entry = new Uint32Array(ids.length);
-  for (let i = 1; i < ids.length; i++) {
-    entry[i] = entry[i - 1]! + (rows.entry[ids[i]!] === rows.entry[ids[i - 1]!] ? 0 : 1);
-  }
-  const final = Uint8Array.from(ids, (id) => rows.final[id]!);
-  const { max } = rows;
-  return { ids, rows: { count: ids.length, max, lo: rows.lo.map(column), hi: rows.hi.map(column), entry, final } };
+/** The rows of a run at some moment; plain memory, to be sent to another thread. */
+export interface RowsCopy extends Pick<LiveRows, 'count' | 'max' | 'lo' | 'hi' | 'entry' | 'final' | 'order'> {
+  /** 1: the row lies in a tree of rules. */
+  readonly inTree: Uint8Array;
 }
 
-/** Why parts cannot take the place of a run's trees; undefined when they can. One place stays empty for what comes later. */
-export function misfit(parts: readonly Part[], places: readonly LivePart[], limits: LiveLimits): 'shape' | undefined {
-  if (parts.length >= places.filter(isRuleTree).length) return 'shape';
-  const fits = parts.every(
+export function copyRows(rows: LiveRows, isIn: (row: number) => boolean): RowsCopy {
+  const { count, max } = rows;
+  const inTree = new Uint8Array(count);
+  for (let row = 0; row < count; row++) if (rows.alive[row] === 1 && isIn(row)) inTree[row] = 1;
+  const copy = (column: Uint32Array): Uint32Array => column.slice(0, count);
+  return {
+    ...{ count, max, inTree, lo: rows.lo.map(copy), hi: rows.hi.map(copy) },
+    ...{ entry: copy(rows.entry), order: copy(rows.order), final: rows.final.slice(0, count) },
+  };
+}
+
+/** The rows that lie in trees, in order. */
+export function takeSnapshot({ count, max, lo, hi, entry, order, final, inTree }: RowsCopy): Snapshot {
+  // Order and id in one number of 53 bits: sorted without a function.
+  const keys = new Float64Array(count);
+  let taken = 0;
+  for (let row = 0; row < count; row++) if (inTree[row] === 1) keys[taken++] = order[row]! * MOST_ROWS + row;
+  const ids = Uint32Array.from(keys.subarray(0, taken).sort(), (key) => key % MOST_ROWS);
+  const column = (from: Uint32Array): Uint32Array => ids.map((id) => from[id]!);
+  const entries = new Uint32Array(taken);
+  for (let i = 1; i < taken; i++) entries[i] = entries[i - 1]! + (entry[ids[i]!] === entry[ids[i - 1]!] ? 0 : 1);
+  const ends = Uint8Array.from(ids, (id) => final[id]!);
+  return { ids, rows: { count: taken, max, lo: lo.map(column), hi: hi.map(column), entry: entries, final: ends } };
+}
+
+const MOST_ROWS = 2 ** 21;
+
+/** Why trees cannot take the place of a run's; undefined when they can. One place stays empty for what comes later. */
+export function misfit(
+  trees: readonly Pick<Part, 'depth' | 'longestLeaf' | 'hash'>[],
+  places: readonly LivePart[],
+  limits: LiveLimits,
+): 'shape' | undefined {
+  if (trees.length >= places.filter(isRuleTree).length) return 'shape';
+  const fits = trees.every(
     ({ depth, longestLeaf, hash }) => hash === undefined && depth <= limits.levels && longestLeaf <= limits.leafSlots,
   );
   return fits ? undefined : 'shape';
 }
 
-/** Puts the parts where the trees were, `bases` being where there is room for each. The slots of the old trees are given back. */
+/** The slots of a tree of the snapshot's rows as they are from slot `base` of a heap on, with the run's ids for rows. */
+export function placeTree(words: Uint32Array, slots: number, base: number, ids: Uint32Array): Uint32Array<ArrayBuffer> {
+  const placed = words.slice(0, slots * SLOT_WORDS);
+  renameRows(placed, 0, ids);
+  relocateTree(placed, 0, base);
+  return placed;
+}
+
+/** Puts trees where others were, `bases` being where they lie. The slots of the old ones are given back. */
 export function replaceTrees(
   transaction: Transaction,
-  trees: readonly TreePart[],
-  parts: readonly Part[],
+  old: readonly TreePart[],
+  trees: readonly Pick<Part, 'list'>[],
   bases: readonly number[],
-  { ids }: Snapshot,
+  ids: Uint32Array,
   partOf: Int16Array,
 ): void {
-  const { words, rows } = transaction;
-  trees.forEach((tree, i) => {
+  const { rows } = transaction;
+  old.forEach((tree, i) => {
     if (tree.root >= 0) {
       giveTree(transaction, tree.root);
       transaction.give(tree.root, 1);
     }
-    const part = parts[i];
-    tree.root = part === undefined ? -1 : bases[i]!;
-    tree.rows = part === undefined ? 0 : part.list.length;
-    tree.members = part === undefined ? new Set() : undefined;
-    if (part === undefined) return;
-    const base = bases[i]!;
-    words.set(part.words.subarray(0, part.slots * SLOT_WORDS), base * SLOT_WORDS);
-    relocateTree(words, 0, base, base);
-    renameRows(words, base, ids);
-    for (const row of part.list) {
+    const built = trees[i];
+    tree.root = built === undefined ? -1 : bases[i]!;
+    tree.rows = built === undefined ? 0 : built.list.length;
+    tree.members = built === undefined ? new Set() : undefined;
+    if (built === undefined) return;
+    for (const row of built.list) {
       const id = ids[row]!;
       partOf[id] = tree.place;
       tree.firstOrder = Math.min(tree.firstOrder, rows.order[id]!);

@@ -16,11 +16,33 @@ import {
 } from '../../../test/support/live-runs.ts';
 import { buildClassifier } from '../classifier.ts';
 import { REGION } from '../image.ts';
-import type { Change, LiveRule, Outcome } from './change.ts';
+import type { Part } from '../part.ts';
+import type { Change, LiveRule, Outcome, Write } from './change.ts';
+import { placeTree, takeSnapshot } from './compaction.ts';
+import type { LiveRun } from './live-run.ts';
 
 function done(outcome: Outcome): Change {
   if (outcome.kind === 'full') throw new Error(outcome.why);
   return outcome;
+}
+
+interface Built {
+  readonly ids: Uint32Array;
+  readonly parts: readonly Part[];
+}
+
+/** Trees taken in one go, or written to reserved room before. */
+function adopted(live: LiveRun, { ids, parts }: Built, whole: boolean, bring: (written: Write) => void): Outcome {
+  if (whole) return live.adopt(parts);
+  const bases = live.reserve(parts);
+  if ('kind' in bases) {
+    live.abandon();
+    return bases;
+  }
+  parts.forEach(({ words, slots }, i) => {
+    bring(live.fill(bases[i]!, placeTree(words, slots, bases[i]!, ids)));
+  });
+  return live.adopt(parts, bases, ids);
 }
 
 describe('a run that changes', () => {
@@ -82,15 +104,18 @@ describe('a run that changes', () => {
           const probes = [...keys, ...corners(model.rules.slice(0, 40).map(({ rule }) => rule))];
           expect(probes.map((key) => found(live, region, key))).toEqual(probes.map((key) => expected(model, key)));
         };
-        let built: ReturnType<typeof buildClassifier> | undefined;
+        let built: Built | undefined;
         steps.forEach((step, i) => {
-          if (i === at % steps.length) built = buildClassifier(live.snapshot().rows, 'trees');
+          if (i === at % steps.length) {
+            const { ids, rows } = at % 2 === 0 ? live.snapshot() : takeSnapshot(structuredClone(live.copy()));
+            built = { ids, parts: buildClassifier(rows, 'trees').parts };
+          }
           const { edits, apply } = plan(model, step.edits, next);
           const change = done(live.change(edits));
           bring(change);
           apply(change.ids);
           if (built === undefined || i < at + later) return;
-          const outcome = live.adopt(built.parts);
+          const outcome = adopted(live, built, at % 2 === 0, (bytes) => write(region, bytes));
           built = undefined;
           if (outcome.kind === 'full') expect(outcome.why).toBe('shape');
           else bring(outcome);

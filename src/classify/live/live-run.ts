@@ -5,16 +5,15 @@
  * it is released, that is, when no reader that began before its store is left.
  */
 import { encodeRegion, type PlacedPart, REGION, type RegionLayout, TABLES } from '../image.ts';
-import type { Part } from '../part.ts';
 import type { Rows } from '../rows.ts';
 import { ACTIONS } from '../shape.ts';
+import { type Adoption, createAdoption } from './adoption.ts';
 import type { Change, Edit, LiveRule, Outcome, Refusal } from './change.ts';
-import { misfit, replaceTrees, type Snapshot, takeSnapshot } from './compaction.ts';
 import { bucketsCopied } from './hash-part.ts';
 import { createHeap } from './heap.ts';
 import { type Box, boxOf, createLiveRows, type LiveRows } from './live-rows.ts';
 import { guardRowsOf, rankEntries, startParts, writeTable } from './parts.ts';
-import { createPlacement, isRuleTree, isTree, OVERLAY_ROWS } from './placement.ts';
+import { createPlacement, isTree, OVERLAY_ROWS } from './placement.ts';
 import { heapOf, type Place } from './read.ts';
 import { OrderFull, RowsFull, reasonOf } from './reasons.ts';
 import { createSequence, NOBODY } from './sequence.ts';
@@ -40,7 +39,7 @@ export interface LiveSource {
   readonly action: (row: number) => number;
 }
 
-export interface LiveRun {
+export interface LiveRun extends Adoption {
   /** The region as it is once every change so far has been applied. */
   readonly region: Uint32Array;
   readonly layout: RegionLayout;
@@ -52,13 +51,11 @@ export interface LiveRun {
   change(edits: readonly Edit[]): Outcome;
   /** No reader is left that began before the commit of change `number`: what it and those before it replaced may be used again. */
   release(number: number): void;
-  /** The rows that lie in trees, to be built anew while the run goes on changing; kept until `adopt`. */
-  snapshot(): Snapshot;
-  /** Puts trees of the snapshot's rows (`buildParts` or `buildClassifier`, 'trees') in the place of those there are. A refusal of them changes nothing. */
-  adopt(built: readonly Part[]): Outcome;
   /** The order of a rule, as look-ups begin at it or behind it. */
   orderOf(id: number): number;
   status(): LiveStatus;
+  /** Whether changes have left look-ups longer than they need be. */
+  readonly compactionAdvised: boolean;
 }
 
 export interface LiveStatus {
@@ -70,7 +67,6 @@ export interface LiveStatus {
   readonly zombies: number;
   /** Changes that were not released. */
   readonly pending: number;
-  readonly compactionAdvised: boolean;
 }
 
 /** Free slots below which a change waits for those that are not released. */
@@ -135,9 +131,6 @@ export function createLiveRun(source: LiveSource): LiveRun {
   let transactions = 0;
   let active = 0;
   let exhausted: Refusal['why'] | undefined;
-  let opened: Snapshot | undefined;
-  /** Ids that are free but for the snapshot. */
-  const held: number[] = [];
 
   function giveRows(free: readonly number[]): void {
     for (const row of free) rows.give(row);
@@ -304,58 +297,23 @@ export function createLiveRun(source: LiveSource): LiveRun {
     return result;
   }
 
-  /** The rows in trees, for `adopt`. */
-  function snapshot(): Snapshot {
-    opened = takeSnapshot(rows, (row) => parts.some((part) => isRuleTree(part) && part.place === partOf[row]));
-    return opened;
+  function overlayRows(): number {
+    let sum = 0;
+    for (const part of parts) if (isTree(part) && part.members !== undefined) sum += part.rows;
+    return sum;
   }
 
-  function adopt(built: readonly Part[]): Outcome {
-    if (exhausted !== undefined) return { kind: 'full', why: exhausted };
-    const taken = opened;
-    if (taken === undefined) throw new RangeError('no snapshot was taken');
-    opened = undefined;
-    const transaction = beginTransaction(base, ++transactions, false);
-    const late: number[] = [];
-    const early = new Uint8Array(rows.count);
-    for (const id of taken.ids) early[id] = 1;
-    const trees = parts.filter(isRuleTree);
-    for (let row = 0; row < rows.count; row++) {
-      if (rows.alive[row] === 1 && early[row] === 0 && trees.some(({ place }) => place === partOf[row])) late.push(row);
-    }
-    let why: Refusal['why'] | undefined = misfit(built, parts, limits);
-    const bases: number[] = [];
-    try {
-      if (why === undefined) for (const part of built) bases.push(transaction.take(part.slots));
-    } catch (error) {
-      why = reasonOf(error);
-    }
-    if (why !== undefined) {
-      bases.forEach((first, i) => {
-        base.heap.give(first, built[i]!.slots);
-      });
-      giveRows(held.splice(0));
-      return { kind: 'full', why };
-    }
-    try {
-      replaceTrees(transaction, trees, built, bases, taken, partOf);
-      transaction.rowsFreed.push(...placement.zombies);
-      placement.zombies.clear();
-      // Taken away since: the new trees know them yet. Their ids were kept from others, and each hides what it hid until its turn comes.
-      const gone = taken.ids.filter((row) => rows.alive[row] === 0);
-      for (const row of gone) rows.alive[row] = 1;
-      for (const row of gone) {
-        rows.alive[row] = 0;
-        placement.remove({ ...transaction, rowsFreed: [] }, row);
-      }
-      for (const row of late) placement.insert(transaction, row, 0);
-      giveRows(held.splice(0));
-    } catch (error) {
-      exhausted = reasonOf(error);
-      return { kind: 'full', why: exhausted };
-    }
-    return finish(transaction, { ids: [], gone: [] });
-  }
+  const { hold, ...adoption } = createAdoption({
+    base,
+    placement,
+    begin: () => beginTransaction(base, ++transactions, false),
+    finish: (transaction) => finish(transaction, { ids: [], gone: [] }),
+    giveRows,
+    exhausted: () => exhausted,
+    exhaust(why) {
+      exhausted = why;
+    },
+  });
 
   return {
     region,
@@ -367,30 +325,26 @@ export function createLiveRun(source: LiveSource): LiveRun {
     rows,
     rules: ruleTotal,
     change,
-    snapshot,
-    adopt,
+    ...adoption,
     release(number) {
       const over = pending.filter((earlier) => earlier.number <= number);
       pending = pending.filter((earlier) => earlier.number > number);
       for (const { freed, rowsFreed, rulesFreed } of over) {
         for (let i = 0; i < freed.length; i += 2) base.heap.give(freed[i]!, freed[i + 1]!);
-        if (opened === undefined) giveRows(rowsFreed);
-        else held.push(...rowsFreed);
+        if (!hold(rowsFreed)) giveRows(rowsFreed);
         freeRules.push(...rulesFreed);
       }
     },
     orderOf: (id) => 2 * sequence.order[id]!,
-    status() {
-      const overlays = parts.filter(isTree).filter(({ members }) => members !== undefined);
-      const overlayRows = overlays.reduce((sum, part) => sum + part.rows, 0);
-      return {
-        freeSlots: base.heap.free,
-        fragmentation: base.heap.fragmentation(),
-        overlayRows,
-        zombies: placement.zombies.size,
-        pending: pending.length,
-        compactionAdvised: overlayRows > OVERLAY_ROWS / 2 || placement.zombies.size > CROWD,
-      };
+    status: () => ({
+      freeSlots: base.heap.free,
+      fragmentation: base.heap.fragmentation(),
+      overlayRows: overlayRows(),
+      zombies: placement.zombies.size,
+      pending: pending.length,
+    }),
+    get compactionAdvised(): boolean {
+      return overlayRows() > OVERLAY_ROWS / 2 || placement.zombies.size > CROWD;
     },
   };
 }

@@ -44,14 +44,11 @@ export interface LiveFirewall {
    * @throws FirewallError for chains or rules that are not there, and where a new generation fails; nothing has changed then
    */
   change(edits: readonly RuleEdit[]): LiveOutcome;
-  /** Whether many changes have made some look-up longer than it need be. */
-  readonly compactionAdvised: boolean;
-  /**
-   * Puts look-ups that have changed in order again; no packet notices. It takes as long as building them (docs/classification.md), so call it
-   * when nothing else is to be done. Does nothing when another process has changed the rules.
-   */
+  /** How often look-ups that have changed have been put in order again since the last generation: in the background, and no packet notices. */
+  readonly compactions: number;
+  /** Begins with it now, be there little to do. */
   compact(): void;
-  /** Resolves when what the changes so far have replaced has been given back. */
+  /** Resolves when nothing of that is under way, and what the changes so far have replaced has been given back. */
   idle(): Promise<void>;
   close(): void;
 }
@@ -106,16 +103,10 @@ export function openLiveFirewall({ family, netns, waitSeconds }: LiveOptions): L
         })
       );
     },
-    get compactionAdvised() {
-      return warm?.compactionAdvised === true;
+    get compactions() {
+      return warm?.compactions ?? 0;
     },
-    compact() {
-      if (known === undefined || warm === undefined || known.identity !== namespaceIdentity(netns)) return;
-      const { session } = known;
-      alone(session, waitSeconds, () => {
-        if (warm?.isCurrent(session.layout) === true) warm.compact();
-      });
-    },
+    compact: () => warm?.compact(),
     idle: async () => warm?.idle(),
     close() {
       warm?.close();

@@ -1,6 +1,5 @@
 /** A family whose rules a process can change in memory: what it loaded itself and what it has changed since. */
 
-import { buildClassifier } from '../../classify/classifier.ts';
 import { COUNTER_BYTES } from '../../codegen/netfilter/counters.ts';
 import { gracePeriod, waitForGracePeriod } from '../../kernel/grace-period.ts';
 import { formatCounters } from '../../languages/iptables/counters.ts';
@@ -9,6 +8,7 @@ import type { TableName } from '../../packet/netfilter.ts';
 import type { Layout } from '../layout.ts';
 import type { FamilyPlan } from '../plan.ts';
 import { readGeneration } from '../store.ts';
+import { backgroundCompaction } from './background-compaction.ts';
 import { type InPlace, planInPlace, type RuleEdit } from './in-place.ts';
 import type { JournalEdit, JournalEntry } from './journal.ts';
 import { journalIdOf, type LiveMemory, openLiveMemory } from './live-memory.ts';
@@ -18,14 +18,18 @@ import { type LiveSegment, type LiveTable, liveTables } from './live-table.ts';
 export interface WarmFamily {
   /** Whether nobody else has changed the family. Call it alone. */
   isCurrent(layout: Layout): boolean;
+  /** The same for a caller that knows that no other generation is in force. */
+  readonly untouched: boolean;
   /** Makes the change, all of it at once; false: it takes a new generation, and nothing has changed. Call it alone. */
   change(edits: readonly RuleEdit[]): boolean;
   readonly tables: ReadonlyMap<TableName, LiveTable>;
-  /** Whether changes have made some look-up longer than it need be. */
+  /** Whether changes have made some look-up longer than it need be. It is built anew without being asked. */
   readonly compactionAdvised: boolean;
-  /** Builds the trees of the look-ups that have changed anew. Call it alone. */
+  /** How often that has been done. */
+  readonly compactions: number;
+  /** Builds the trees of the look-ups that have changed anew, in the background (background-compaction.ts). */
   compact(): void;
-  /** Resolves when what the changes so far have replaced may be used again. */
+  /** Resolves when that is done, and what the changes so far have replaced may be used again. */
   idle(): Promise<void>;
   close(): void;
 }
@@ -63,8 +67,6 @@ interface WarmInput {
 function createWarm({ plan: { family }, tables, memory, spare }: WarmInput): WarmFamily {
   const { journal } = memory;
   let revision = journal.revision;
-  /** Runs that have changed since their trees were built. */
-  const grown = new Set<LiveSegment>();
   /** What packets under way may still use: the latest change of each run, and counters of rules that are gone. */
   let changed = new Map<LiveSegment, number>();
   let retired: number[] = [];
@@ -143,7 +145,7 @@ function createWarm({ plan: { family }, tables, memory, spare }: WarmInput): War
       const { ids } = outcome;
       for (const [index, slot] of planned.withRows.entries()) slot.id = ids[index]!;
       changed.set(segment, outcome.number);
-      grown.add(segment);
+      compaction.changed(segment);
     }
     journal.seal();
     revision = journal.revision;
@@ -158,35 +160,43 @@ function createWarm({ plan: { family }, tables, memory, spare }: WarmInput): War
     return true;
   };
 
-  /** What the rules are does not change, so the journal has nothing of it. */
-  const compactOne = (segment: LiveSegment): void => {
-    const { run, map } = segment;
-    // Old and new trees have to fit beside each other.
-    if (run.status().pending > 0) waitNow();
-    const outcome = run.adopt(buildClassifier(run.snapshot().rows, 'trees').parts);
-    if (outcome.kind === 'full') return;
-    if (outcome.mustWait) waitNow();
-    memory.region(map).apply(outcome);
-    changed.set(segment, outcome.number);
-  };
+  const compaction = backgroundCompaction({
+    grace: async () => {
+      await waiting;
+    },
+    write: ({ map }, offset, bytes) => memory.region(map).bytes.set(bytes, offset),
+    // What the rules are does not change, so the journal has nothing of it.
+    perform(segment, outcome) {
+      if (outcome.mustWait) waitNow();
+      memory.region(segment.map).apply(outcome);
+      changed.set(segment, outcome.number);
+      releaseLater();
+    },
+  });
 
   return {
     tables,
     get compactionAdvised() {
-      return [...grown].some(({ run }) => run.status().compactionAdvised);
+      return compaction.advised;
     },
-    compact() {
-      for (const segment of grown) compactOne(segment);
-      grown.clear();
-      releaseLater();
+    get compactions() {
+      return compaction.count;
+    },
+    compact: () => compaction.start(),
+    get untouched() {
+      return journal.revision === revision;
     },
     isCurrent: (layout) =>
       journal.revision === revision && journalIdOf(layout, readGeneration(layout), family) === memory.journalId,
     change,
     async idle() {
+      await compaction.done();
       while (waiting !== undefined) await waiting;
     },
-    close: () => memory.close(),
+    close() {
+      compaction.close();
+      memory.close();
+    },
   };
 }
 
