@@ -21,6 +21,7 @@ export function probeRule(
     addLog: () => noted(0),
     addEffect: () => noted(0),
     ask: () => noted(FALSE),
+    askHere: () => noted(0),
   });
   return more || lowered.conntrack || lowered.diagnostics.length > 0 ? undefined : lowered;
 }
