@@ -24,6 +24,8 @@ export function sharedKey(
   if (conditions.length === 0) return does;
   // A packet that is suspended does not take the look-up's cells with it.
   if (conditions.some((condition) => stagedQuestion(condition) !== undefined)) return undefined;
+  // Its action is not what the others of its kind do.
+  if (conditions.some(({ kind }) => kind === 'doom')) return undefined;
   const first = firstOwnState(conditions);
   const parts: string[] = [];
   for (const condition of conditions) {

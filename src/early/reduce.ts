@@ -52,6 +52,10 @@ export function reduceRule(rule: PolicyRule, knowledge: Knowledge): ReducedRule 
     // It may have run, or be about to: nothing behind it is certain.
     if (condition.kind === 'stateful') return letGo(rule, kept, 'memory');
     const { yes, no, exact } = certainty(condition.expr, knowledge);
+    if (condition.kind === 'doom') {
+      if (exact && isConstant(no, true)) continue;
+      return letGo(rule, kept, obstacle ?? 'unknown field');
+    }
     if (exact && (condition.kind === 'require' || obstacle === undefined)) {
       kept.push({ kind: condition.kind, expr: yes });
       if (isConstant(yes, true) && condition.kind === 'hotdrop') break;

@@ -5,13 +5,14 @@
  * behind `hotdrop F in R` it is known not to. A later question about F (under the same mask) whose answer follows is
  * dropped; one that can no longer be true makes the rest of the rule unreachable, and the rest goes.
  *
- * Order and effects stay: no condition moves, and a hotdrop or stateful test goes only if it can do nothing.
+ * Order and effects stay: no condition moves, and a hotdrop, doom or stateful test goes only if it can do nothing.
  */
 
 import {
   all,
   any,
   complementRanges,
+  doom,
   FALSE,
   fieldMax,
   hotdrop,
@@ -39,6 +40,8 @@ export function simplifyConditions(list: readonly Condition[]): readonly Conditi
       if (expr.kind === 'constant') continue;
       out.push(expr === condition.expr ? condition : require(expr));
       if (expr.kind === 'test') learn(known, expr, expr.ranges);
+    } else if (condition.kind === 'doom') {
+      if (expr.kind !== 'constant' || expr.value) out.push(expr === condition.expr ? condition : doom(expr));
     } else {
       if (expr.kind === 'constant' && !expr.value) continue;
       out.push(expr === condition.expr ? condition : hotdrop(expr));

@@ -18,7 +18,7 @@ export interface Evaluation {
   readonly verdict: 'accept' | 'drop';
   /** The answer that the kernel has to send; the verdict is `drop`. */
   readonly reject?: RejectWith;
-  /** A match declared the packet evil; nothing was counted by the rule that did, nor by the policy. */
+  /** A match declared the packet evil: the policy has not counted, nor has the rule unless it matched nevertheless. */
   readonly hotdrop: boolean;
   /** Counters that grew by one packet and `skbLength` bytes, in the order of counting. */
   readonly counted: readonly number[];
@@ -67,6 +67,18 @@ export function evaluate(policy: TablePolicy, hook: Hook, arrived: PacketView, m
         continue;
       }
       counted.push(rule.counter);
+      if (result === 'doomed') {
+        const { action } = rule;
+        if (action.kind === 'reject') return end('drop', { reject: action.with, hotdrop: true });
+        if (action.kind === 'log') logs.push(action.log);
+        if (action.kind === 'effect') {
+          const { terminal, ends } = policy.effects![action.effect]!;
+          // The verdict of a terminal target is not looked at.
+          if (!terminal) effects.push(action.effect);
+          if (!terminal && ends !== undefined && evaluateExpr(ends, arrived)) return end('accept');
+        }
+        return end('drop', { hotdrop: true });
+      }
     }
     // The end of a chain is a RETURN.
     const action = rule?.action ?? { kind: 'return' };
@@ -118,13 +130,15 @@ export function evaluate(policy: TablePolicy, hook: Hook, arrived: PacketView, m
 }
 
 /** The conditions of a rule in their order; the first that does not hold decides. */
-function test(rule: PolicyRule, packet: PacketView, memory: PolicyMemory): 'match' | 'no match' | 'hotdrop' {
+function test(rule: PolicyRule, packet: PacketView, memory: PolicyMemory): 'match' | 'no match' | 'hotdrop' | 'doomed' {
+  let doomed = false;
   for (const condition of rule.conditions) {
     const holds = conditionHolds(condition, packet, memory);
     if (holds === 'hotdrop' || (condition.kind === 'hotdrop' && holds)) return 'hotdrop';
-    if (condition.kind !== 'hotdrop' && !holds) return 'no match';
+    if (condition.kind === 'doom') doomed ||= holds;
+    else if (condition.kind !== 'hotdrop' && !holds) return doomed ? 'hotdrop' : 'no match';
   }
-  return 'match';
+  return doomed ? 'doomed' : 'match';
 }
 
 function conditionHolds(condition: Condition, packet: PacketView, memory: PolicyMemory): boolean | 'hotdrop' {

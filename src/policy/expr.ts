@@ -286,7 +286,12 @@ export function hotdrop(expr: Expr): Condition {
   return Object.freeze({ kind: 'hotdrop', expr });
 }
 
-/** Leaves out the conditions that can change nothing: require true, hotdrop false. */
+/** Condition "drop the packet behind this rule, matching or not, if `expr`": a match that says hotdrop and yet goes on. */
+export function doom(expr: Expr): Condition {
+  return Object.freeze({ kind: 'doom', expr });
+}
+
+/** Leaves out the conditions that can change nothing: require true, hotdrop false, doom false. */
 export function conditions(...list: readonly Condition[]): readonly Condition[] {
   return Object.freeze(list.filter(canChangeSomething));
 }

@@ -5,6 +5,7 @@
  *
  *     conditions   require E   E false: no match, next rule
  *                  hotdrop E   E true: drop the packet now, nothing counts (not even the policy)
+ *                  doom E      E true: the packet is dropped behind this rule, whether the rest of it holds (then it counts and acts) or not
  *                  stateful S  runs only if everything before it held; may change its state; false: next rule
  *     all held     the rule counts (1 packet, meta.length bytes), then its action runs
  *
@@ -134,6 +135,7 @@ export type StateObject =
 export type Condition =
   | { readonly kind: 'require'; readonly expr: Expr }
   | { readonly kind: 'hotdrop'; readonly expr: Expr }
+  | { readonly kind: 'doom'; readonly expr: Expr }
   | { readonly kind: 'stateful'; readonly test: StatefulTest; readonly invert: boolean };
 
 /** Names follow iptables' own --reject-with words. */

@@ -112,7 +112,7 @@ function variations(
     if (condition.kind === 'stateful') continue;
     out.push({
       assignment: satisfy(matching, condition.expr, condition.kind !== 'require'),
-      what: condition.kind === 'require' ? 'no match' : 'hotdrop',
+      what: condition.kind === 'require' ? 'no match' : condition.kind,
     });
     for (const test of testsOf(condition.expr)) {
       if (test.kind === 'payload') {

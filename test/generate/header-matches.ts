@@ -93,7 +93,7 @@ export const HEADER_MATCHES = {
   sctp: {
     fits: (site) => site.protocol === 'sctp',
     text: (site) =>
-      some(option('sport', ports(site)), option('dport', ports(site)), option('chunk-types', chunkTypes, never)),
+      some(option('sport', ports(site)), option('dport', ports(site)), option('chunk-types', chunkTypes)),
   },
   dccp: {
     fits: (site) => site.protocol === 'dccp',
@@ -102,7 +102,7 @@ export const HEADER_MATCHES = {
         option('sport', ports(site)),
         option('dport', ports(site)),
         option('dccp-types', dccpTypes),
-        option('dccp-option', fc.integer({ min: 1, max: 255 }).map(String), never),
+        option('dccp-option', fc.integer({ min: 1, max: 255 }).map(String)),
       ),
   },
   tcpmss: {

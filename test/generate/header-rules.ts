@@ -61,6 +61,10 @@ const BOTH: Readonly<Record<string, readonly string[]>> = {
     '-p dccp -m dccp ! --dccp-types DATA,ACK,DATAACK',
     '-p dccp -m dccp --dccp-types INVALID',
   ],
+  'sctp chunks, inverted': ['-p sctp -m sctp ! --chunk-types any DATA:Be,INIT'],
+  'sctp all chunks, inverted': ['-p sctp -m sctp --dport 22 ! --chunk-types all ALL'],
+  'sctp only chunks, inverted': ['-p sctp -m sctp ! --chunk-types only DATA,SACK -m length --length 0:80'],
+  'dccp option, inverted': ['-p dccp -m dccp --sport 1000 ! --dccp-option 37 -m length --length 0:60'],
   'dccp option': ['-p dccp -m dccp --dport 5001 --dccp-option 37', '-p dccp -m dccp --dccp-option 2'],
   tcpmss: [
     '-p tcp -m tcp --dport 22 -m tcpmss --mss 1460',

@@ -135,7 +135,8 @@ function emitChain(body: Body, chain: number): void {
         enter: (callee) => enterChain(body, callee),
         effect: (rule, effect) => emitEffectRule(body, rule, effect),
       });
-    } else for (let index = segment.from; index < segment.to; index++) emitChainRule(body, chain, index, rules.at(index)!);
+    } else
+      for (let index = segment.from; index < segment.to; index++) emitChainRule(body, chain, index, rules.at(index)!);
   }
   out.emit(at(body.endLabels.get(chain)!));
   emitReturn(body, chain);
@@ -154,7 +155,11 @@ function emitOneRule(body: Body, chain: number, index: number, rule: PolicyRule)
   const before = body.waiting;
   const start = ctx.out.code.length;
   let own = 0;
-  const matches = emitRule(ctx, rule, body.tails.hotdrop, () => {
+  const matches = emitRule(ctx, rule, body.tails.hotdrop, (doomed) => {
+    if (doomed) {
+      emitDoomedMatch(body, chain, rule);
+      return;
+    }
     own = branchesOf(body, rule, start);
     body.waiting = before + own;
     emitMatch(body, chain, index, rule);
@@ -220,6 +225,15 @@ function emitMatch(body: Body, chain: number, index: number, rule: PolicyRule): 
       enterChain(body, action.chain);
       return;
   }
+}
+
+/** What a rule does that matches a packet which its own match has doomed: counts and acts, goes nowhere. What follows drops. */
+function emitDoomedMatch(body: Body, chain: number, rule: PolicyRule): void {
+  const { ctx, tails } = body;
+  const { action } = rule;
+  const goesOn = action.kind === 'log' || (action.kind === 'effect' && !ctx.policy.effects![action.effect]!.terminal);
+  if (goesOn || action.kind === 'reject') emitMatch(body, chain, 0, rule);
+  else ctx.out.emit(mov.imm(R1, counterOffset(ctx, rule.counter)), ja(tails.drop[additionFor(ctx, chain)]));
 }
 
 function enterChain(body: Body, chain: number): void {
@@ -298,11 +312,7 @@ function suspendHere(body: Body, question: number): void {
   const back = newResume(body, 'answered');
   body.suspensions.push(back);
   storeQuestion(ctx, question);
-  out.emit(
-    st.w(R10, STACK.logReturn.cell, back.number),
-    ja(body.suspendBlock),
-    at(back.label),
-  );
+  out.emit(st.w(R10, STACK.logReturn.cell, back.number), ja(body.suspendBlock), at(back.label));
   if (ctx.simulatesMarks && changesMark(ctx.policy.staged![question]!)) {
     loadPacketMark(ctx);
     out.emit(stx.w(R10, STACK.mark, R1));

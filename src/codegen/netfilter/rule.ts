@@ -1,6 +1,6 @@
 /** One rule: its conditions in order, its counter, its action. */
 
-import { at } from '../../bpf/assembly.ts';
+import { at, ja } from '../../bpf/assembly.ts';
 import type { Label } from '../../bpf/code.ts';
 import type { Condition, Expr, PolicyRule, StatefulTest } from '../../policy/ir.ts';
 import { assume, type Known, ORDINARY, trackOddity } from './assume.ts';
@@ -13,7 +13,7 @@ import { jumpIf } from './test.ts';
 /** Conditions as they are compiled: pure tests between two effects belong together. */
 type Step =
   | { readonly kind: 'require'; readonly exprs: readonly Expr[] }
-  | { readonly kind: 'hotdrop'; readonly expr: Expr }
+  | { readonly kind: 'hotdrop' | 'doom'; readonly expr: Expr }
   | { readonly kind: 'stateful'; readonly test: StatefulTest; readonly invert: boolean };
 
 interface Plan {
@@ -26,15 +26,28 @@ const NOTHING: Known = {};
 
 /**
  * Emits a rule. `act` emits what a match does; it is not called, and the answer is false, when no packet that comes to this copy
- * of the rules can match.
+ * of the rules can match. A rule that can doom packets has `act` emit it a second time for those: what it falls through to drops them.
  */
-export function emitRule(ctx: BodyContext, rule: PolicyRule, drop: Label, act: () => void): boolean {
+export function emitRule(ctx: BodyContext, rule: PolicyRule, drop: Label, act: (doomed: boolean) => void): boolean {
   const next: Target = { label: ctx.out.label('next'), leaves: false, elseLeaves: leavesProgram(rule) };
   const hotdrop: Target = { label: drop, leaves: true, elseLeaves: false };
   const { steps, matches } = planRule(ctx, rule.conditions);
-  for (const step of steps) emitStep(ctx, step, next, hotdrop);
-  if (matches) act();
+  const dooms: { readonly label: Label; readonly rest: readonly Step[] }[] = [];
+  for (const [index, step] of steps.entries()) {
+    if (step.kind === 'doom') {
+      const label = ctx.out.label('doomed');
+      dooms.push({ label, rest: steps.slice(index + 1) });
+      jumpIf(ctx, step.expr, true, { label, leaves: false, elseLeaves: false });
+    } else emitStep(ctx, step, next, hotdrop);
+  }
+  if (matches) act(false);
   else jumpTo(ctx, next);
+  for (const { label, rest } of dooms) {
+    ctx.out.emit(ja(next.label), at(label));
+    for (const step of rest) if (step.kind !== 'doom') emitStep(ctx, step, hotdrop, hotdrop);
+    if (matches) act(true);
+    ctx.out.emit(ja(drop));
+  }
   ctx.out.emit(at(next.label));
   return matches;
 }
@@ -45,7 +58,7 @@ export function leavesProgram(rule: PolicyRule): boolean {
   return kind === 'accept' || kind === 'drop' || kind === 'reject';
 }
 
-function emitStep(ctx: BodyContext, step: Step, next: Target, hotdrop: Target): void {
+function emitStep(ctx: BodyContext, step: Exclude<Step, { kind: 'doom' }>, next: Target, hotdrop: Target): void {
   switch (step.kind) {
     case 'require':
       emitRequire(ctx, step.exprs, next);
@@ -88,10 +101,10 @@ function planRule(ctx: BodyContext, conditions: readonly Condition[]): Plan {
       if (required) return never(steps);
     }
     const last = steps.at(-1);
-    if (!required) steps.push({ kind: 'hotdrop', expr });
+    if (condition.kind !== 'require') steps.push({ kind: condition.kind, expr });
     else if (last?.kind === 'require') steps[steps.length - 1] = { kind: 'require', exprs: [...last.exprs, expr] };
     else steps.push({ kind: 'require', exprs: [expr] });
-    oddity?.learn(expr, required);
+    if (condition.kind !== 'doom') oddity?.learn(expr, required);
     if (oddity?.impossible() === true) return never(steps);
   }
   return { steps, matches: true };

@@ -43,7 +43,10 @@ describe('dccp lowers to', () => {
     [
       '! --dccp-option 37',
       [
-        'cannot: the kernel lets a packet with broken options match an inverted --dccp-option, carries out the target and then drops the packet',
+        'require ip.fragOffset = 0',
+        'hotdrop transport.length = 0-11',
+        'doom evil {"kind":"dccpOption","option":37}',
+        'require not {"kind":"dccpOption","option":37}',
       ],
       { protocol: 33 },
     ],

@@ -1,9 +1,9 @@
-import { conditions, hotdrop, invertIf, payload, require } from '../../policy/expr.ts';
+import { conditions, invertIf, payload, require } from '../../policy/expr.ts';
 import type { Condition } from '../../policy/ir.ts';
 import type { MatchExtension, OptionMap, ValueType } from '../contract.ts';
 import { DCCP as XT_DCCP } from '../layouts/transport.ts';
-import { cannot, given, lowered } from '../options.ts';
-import { inRange, transportHeader } from '../transport.ts';
+import { given, lowered } from '../options.ts';
+import { inRange, scanConditions, transportHeader } from '../transport.ts';
 import { integer } from '../values/integer.ts';
 import { portRange } from '../values/port.ts';
 import { wordSet } from '../values/word-set.ts';
@@ -42,8 +42,6 @@ const HEADER = 12;
 const TYPE = { base: 'transport', offset: 8, bits: 8 } as const;
 const TYPE_MASK = 0x1en;
 const INVALID = BigInt(TYPES.indexOf('INVALID'));
-const EVIL_AND_MATCHED =
-  'the kernel lets a packet with broken options match an inverted --dccp-option, carries out the target and then drops the packet';
 
 /** xt_dccp. */
 export const dccp: MatchExtension = {
@@ -51,7 +49,7 @@ export const dccp: MatchExtension = {
   name: 'dccp',
   summary: 'Ports, type and options of a DCCP header.',
   notes: [
-    'With `! --dccp-option` the table stays with the kernel, which lets a packet with broken options match and then drops it.',
+    'A packet with broken options is dropped. It matches `! --dccp-option`, though: then the rule counts it, and a LOG or the like is carried out.',
   ],
   families: ['ipv4', 'ipv6'],
   protocols: [33],
@@ -63,15 +61,15 @@ export const dccp: MatchExtension = {
   ],
   lower(options, ctx) {
     const option = given(options, 'dccp-option', 'integer');
-    if (option?.invert === true) return cannot(EVIL_AND_MATCHED);
-    const scan = { kind: 'scan', scan: { kind: 'dccpOption', option: Number(option?.value ?? 0n) } } as const;
     return lowered(
       conditions(
         ...transportHeader(ctx.family, HEADER),
         require(inRange('transport.sport', given(options, 'sport', 'range'))),
         require(inRange('transport.dport', given(options, 'dport', 'range'))),
         ...typeConditions(options),
-        ...(option === undefined ? [] : [hotdrop({ ...scan, outcome: 'evil' }), require({ ...scan, outcome: 'yes' })]),
+        ...(option === undefined
+          ? []
+          : scanConditions({ kind: 'dccpOption', option: Number(option.value) }, option.invert)),
       ),
     );
   },

@@ -80,7 +80,10 @@ describe('sctp lowers to', () => {
     [
       '! --chunk-types any DATA',
       [
-        'cannot: the kernel lets a packet with a broken chunk match an inverted --chunk-types, carries out the target and then drops the packet',
+        'require ip.fragOffset = 0',
+        'hotdrop transport.length = 0-11',
+        'doom evil {"kind":"sctpChunks","how":"any","types":[{"min":0,"max":0}],"flags":[]}',
+        'require not {"kind":"sctpChunks","how":"any","types":[{"min":0,"max":0}],"flags":[]}',
       ],
       { protocol: 132 },
     ],

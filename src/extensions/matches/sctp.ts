@@ -1,17 +1,15 @@
-import { conditions, FALSE, hotdrop, require } from '../../policy/expr.ts';
+import { conditions, require } from '../../policy/expr.ts';
 import type { NumberRange } from '../../policy/scan.ts';
 import type { SctpChunksScan } from '../../policy/scan-sctp-chunks.ts';
 import type { MatchExtension } from '../contract.ts';
 import { SCTP as XT_SCTP } from '../layouts/transport.ts';
-import { cannot, given, lowered } from '../options.ts';
-import { inRange, transportHeader } from '../transport.ts';
+import { given, lowered } from '../options.ts';
+import { inRange, scanConditions, transportHeader } from '../transport.ts';
 import { CHUNK_TYPES, chunkFlags, chunkTypes } from '../values/chunk-types.ts';
 import { portRange } from '../values/port.ts';
 import { portOptions } from './ports.ts';
 
 const HEADER = 12;
-const EVIL_AND_MATCHED =
-  'the kernel lets a packet with a broken chunk match an inverted --chunk-types, carries out the target and then drops the packet';
 
 /** xt_sctp. */
 export const sctp: MatchExtension = {
@@ -20,7 +18,7 @@ export const sctp: MatchExtension = {
   summary: 'Ports of an SCTP header, and the types and flags of the chunks behind it.',
   notes: [
     'Flags of I_DATA are refused: iptables would store them for another type of chunk, where they ask nothing.',
-    'With `! --chunk-types` the table stays with the kernel, which lets a packet with a broken chunk match and then drops it.',
+    'A packet with a broken chunk is dropped. It matches `! --chunk-types`, though: then the rule counts it, and a LOG or the like is carried out.',
     '`--chunk-types all ALL` never matches: iptables asks for more types than there are.',
   ],
   families: ['ipv4', 'ipv6'],
@@ -32,17 +30,13 @@ export const sctp: MatchExtension = {
   ],
   lower(options, ctx) {
     const chunks = given(options, 'chunk-types', 'set');
-    if (chunks?.invert === true) return cannot(EVIL_AND_MATCHED);
-    const scan = chunks === undefined ? undefined : ({ kind: 'scan', scan: chunksScan(chunks.members) } as const);
     const never = chunks?.members[0] === 'all' && chunks.members[1] === 'ALL';
     return lowered(
       conditions(
         ...transportHeader(ctx.family, HEADER),
         require(inRange('transport.sport', given(options, 'sport', 'range'))),
         require(inRange('transport.dport', given(options, 'dport', 'range'))),
-        ...(scan === undefined
-          ? []
-          : [hotdrop({ ...scan, outcome: 'evil' }), require(never ? FALSE : { ...scan, outcome: 'yes' })]),
+        ...(chunks === undefined ? [] : scanConditions(chunksScan(chunks.members), chunks.invert, never)),
       ),
     );
   },
