@@ -11,8 +11,8 @@ import { BPF_F_MMAPABLE } from '../kernel/map-memory.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
 import type { Family, TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
-import { counterAt, type RuleSequence, ruleSequence } from '../policy/policy-columns.ts';
 import type { NamedTable } from '../policy/named.ts';
+import { counterAt, isColumns, type RuleSequence, ruleSequence } from '../policy/policy-columns.ts';
 import type { Question } from '../policy/question.ts';
 import type { Ruleset } from '../rules/model.ts';
 import { type EarlyDevice, type EarlyPlan, planEarly } from './early-plan.ts';
@@ -22,7 +22,7 @@ import { missingSets } from './mentions.ts';
 import { type PlacedTables, placeTables } from './place-tables.ts';
 import { bridgedChains, type ChainPlacement, placements } from './placement.ts';
 import { withoutCounters } from './ruleset-counters.ts';
-import type { FamilyState, TableState } from './state.ts';
+import { type FamilyState, numbersFrom, type TableState } from './state.ts';
 
 /** Everything that one family needs, ready to be loaded. */
 export interface FamilyPlan {
@@ -191,6 +191,7 @@ function bridgeOfHook({ hook, listLength, effects, reject }: CompiledHook): Hook
 }
 
 function counterNumbers(rules: RuleSequence, first: number): readonly number[] {
+  if (isColumns(rules)) return numbersFrom(first + rules.firstCounter, rules.length);
   return Array.from({ length: rules.length }, (_, at) => first + counterAt(rules, at));
 }
 

@@ -9,7 +9,12 @@ const FAMILY: FamilyState = {
     {
       placement: 'bpf',
       name: 'filter',
-      chains: [{ name: 'INPUT', policy: 1, rules: [0], bridge: true }],
+      chains: [
+        { name: 'INPUT', policy: 1, rules: [0], bridge: true },
+        { name: 'FOLLOWING', rules: [2, 3, 4], bridge: false },
+        { name: 'APART', rules: [5, 7], bridge: false },
+        { name: 'EMPTY', rules: [], bridge: false },
+      ],
       hooks: [
         { hook: 'INPUT', reject: ['tcp-reset'] },
         { hook: 'FORWARD', reject: [] },

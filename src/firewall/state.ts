@@ -54,6 +54,8 @@ export interface ChainState {
   readonly name: string;
   readonly policy?: number;
   readonly rules: readonly number[];
+  /** Only as it is written: first and number of rules whose positions follow each other; `rules` is empty then. */
+  readonly range?: readonly [from: number, count: number];
   /** A packet in this chain can reach a REJECT. */
   readonly bridge: boolean;
 }
@@ -67,7 +69,8 @@ export interface HookState {
 }
 
 export function encodeState(state: GenerationState): Uint8Array {
-  const body = gzipSync(JSON.stringify(state));
+  // Level 1: half the time of the usual one, and hardly more bytes.
+  const body = gzipSync(JSON.stringify(withRanges(state)), { level: 1 });
   const value = Buffer.alloc(4 + body.length);
   value.writeUInt32LE(body.length, 0);
   body.copy(value, 4);
@@ -80,7 +83,38 @@ export function decodeState(value: Uint8Array): GenerationState {
   const length = buffer.length < 4 ? 0 : buffer.readUInt32LE(0);
   const parsed: unknown = JSON.parse(gunzipSync(buffer.subarray(4, 4 + length)).toString('utf8'));
   if (!isState(parsed)) throw new Error('the pinned state was written by another version of bpfilter');
-  return parsed;
+  return withNumbers(parsed);
+}
+
+function withRanges(state: GenerationState): GenerationState {
+  return mapChains(state, (chain) => {
+    const [from] = chain.rules;
+    if (from === undefined || !chain.rules.every((number, at) => number === from + at)) return chain;
+    return { ...chain, rules: [], range: [from, chain.rules.length] };
+  });
+}
+
+function withNumbers(state: GenerationState): GenerationState {
+  return mapChains(state, ({ range, ...chain }) =>
+    range === undefined ? chain : { ...chain, rules: numbersFrom(...range) },
+  );
+}
+
+/** from, from + 1, ... */
+export function numbersFrom(from: number, count: number): readonly number[] {
+  const numbers = new Array<number>(count);
+  for (let at = 0; at < count; at++) numbers[at] = from + at;
+  return numbers;
+}
+
+function mapChains(state: GenerationState, change: (chain: ChainState) => ChainState): GenerationState {
+  const families = Object.entries(state.families).map(([family, own]) => {
+    const tables = own.tables.map((table) =>
+      table.placement === 'bpf' ? { ...table, chains: table.chains.map(change) } : table,
+    );
+    return [family, { ...own, tables }] as const;
+  });
+  return { ...state, families: Object.fromEntries(families) };
 }
 
 function isState(value: unknown): value is GenerationState {
