@@ -1,44 +1,12 @@
-/** Matches that the kernel evaluates on the way through our programs, against iptables evaluating them itself. */
-import { expect, it } from 'vitest';
-import { withNamespace } from '../../src/kernel/namespace.ts';
-import { FAMILIES, type Family, TABLE_HOOKS, type TableName } from '../../src/packet/netfilter.ts';
+/** connlimit, which the kernel evaluates on the way through our programs, against iptables. */
+import { it } from 'vitest';
+import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
 import { TCP_FLAGS, tcp, truncated, udp } from '../../src/packet/transport.ts';
-import { bpfilterFirewall } from '../support/bpfilter-firewall.ts';
-import { run } from '../support/command.ts';
-import { type FirewallKind, kernelFirewall } from '../support/firewalls.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
 import { ENDS, type Ends, fromClient, fromServer } from './flows.ts';
 import { nastyStimuli } from './nasties.ts';
-import { routeOf } from './route.ts';
-import { FORWARD, type Stimulus } from './stimulus.ts';
-import { differences, type Side, withTwins } from './twin.ts';
-
-/** bpfilter, which must not leave the table with the kernel. */
-const staging: FirewallKind = {
-  label: 'bpfilter',
-  open(namespace) {
-    const firewall = bpfilterFirewall.open(namespace);
-    return {
-      ...firewall,
-      apply(sets) {
-        firewall.apply(sets);
-        for (const family of Object.keys(sets) as Family[]) expect(stagedChains(namespace, family)).not.toEqual([]);
-      },
-    };
-  },
-};
-
-function stagedChains(namespace: string, family: Family): readonly string[] {
-  const list = withNamespace(namespace, () => run('nft', ['list', 'chains', family === 'ipv4' ? 'ip' : 'ip6']));
-  return [...list.matchAll(/chain (staged_\S+)/g)].map((found) => found[1] ?? '');
-}
-
-const OPTIONS = { left: kernelFirewall, right: staging, devices: ['eth0', 'eth1'] };
-
-function table(lines: readonly string[], name: TableName = 'filter'): string {
-  const chains = TABLE_HOOKS[name].hooks.map((hook) => `:${hook} ACCEPT [0:0]`);
-  return [`*${name}`, ...chains, ...lines, 'COMMIT', ''].join('\n');
-}
+import { compareRounds, table } from './staging.ts';
+import type { Stimulus } from './stimulus.ts';
 
 const { SYN, ACK, FIN, RST } = TCP_FLAGS;
 
@@ -69,37 +37,6 @@ function closed({ ends, port, to }: Connection, how: 'fin' | 'rst'): readonly St
   const down = (sequence: number, acknowledgment: number, flags: number): Stimulus =>
     fromServer(ends, tcp({ source: to, destination: port, sequence, acknowledgment, flags }));
   return [up(1001, 5001, FIN | ACK), down(5001, 1002, FIN | ACK), up(1002, 5002, ACK)];
-}
-
-/** nf_conncount looks for connections that have ended once in a jiffy only. */
-const A_JIFFY_MS = 12;
-
-function pause(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-}
-
-/** Rounds of stimuli for both sides; between them a moment passes. */
-function compareRounds(family: Family, text: string, rounds: readonly (readonly Stimulus[])[]): void {
-  withTwins({ [family]: text }, OPTIONS, (left, right) => {
-    const route = routeOf({ path: FORWARD, stimuli: rounds.flat() });
-    for (const side of [left, right]) side.topology.deliver(route);
-    const sent: [number[], number[]] = [[], []];
-    rounds.forEach((stimuli, round) => {
-      for (const stimulus of stimuli) {
-        sent[0].push(left.send(stimulus));
-        sent[1].push(right.send(stimulus));
-      }
-      settle(left, right);
-      pause(A_JIFFY_MS);
-      const [one, other] = [left.observe(sent[0]), right.observe(sent[1])];
-      expect({ round, found: differences(one, other) }).toEqual({ round, found: [] });
-      if (round === rounds.length - 1) expect(one.saved[family]).toMatch(/^\[[1-9]\d*:\d+\] -A /m);
-    });
-  });
-}
-
-function settle(...sides: readonly Side[]): void {
-  for (const side of sides) side.settle();
 }
 
 /** Connections from many clients, opened, some closed, and more opened: about as many as the limits allow. */

@@ -37,7 +37,8 @@ function isBlank(lines: readonly string[]): boolean {
 const UNPRINTED = / ! -[io] \+(?= |$)| ! --[sd]port 0:65535(?= |$)|(?<! !) --tcp-flags NONE \S+/g;
 
 function comparable(line: string | undefined): string | undefined {
-  return line?.replace(UNPRINTED, '');
+  // iptables 1.8.9 prints two blanks in front of the name.
+  return line?.replace(UNPRINTED, '').replace(/(--nfacct-name) {2}/, '$1 ');
 }
 
 /**
