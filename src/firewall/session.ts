@@ -37,10 +37,15 @@ export function withExclusiveSession<T>(
   });
 }
 
+/** The file whose lock keeps others out of the namespace with that cookie. */
+export function lockPath(cookie: bigint): string {
+  return `${RUN_DIRECTORY}/${cookie}.lock`;
+}
+
 /** Runs `fn` alone, too, but where the calling thread is: for what needs nothing but the pins of a session that was open before. */
 export function alone<T>({ cookie }: Pick<Session, 'cookie'>, waitSeconds: number, fn: () => T): T {
   try {
-    return withLock(`${RUN_DIRECTORY}/${cookie}.lock`, waitSeconds * 1000, fn);
+    return withLock(lockPath(cookie), waitSeconds * 1000, fn);
   } catch (error) {
     if (!(error instanceof LockTimeoutError)) throw error;
     throw new BusyError(

@@ -6,6 +6,7 @@ import { trySyscall } from './syscall.ts';
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const LOCK_UN = 8;
 const RETRY_MS = 10;
 
 export interface FileLock {
@@ -29,18 +30,11 @@ export class LockTimeoutError extends Error {
  */
 export function acquireLock(path: string, timeoutMs: number): FileLock {
   const fd = openSync(path, 'a', 0o600);
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const result = trySyscall('flock', fd, LOCK_EX | LOCK_NB);
-    if (result >= 0) break;
-    const left = deadline - performance.now();
-    const again = result === -ERRNO.EAGAIN.number || result === -ERRNO.EINTR.number;
-    if (again && left > 0) {
-      sleep(Math.min(RETRY_MS, left));
-      continue;
-    }
+  try {
+    lockDescriptor(fd, path, timeoutMs);
+  } catch (error) {
     closeSync(fd);
-    throw again ? new LockTimeoutError(path, timeoutMs) : new SyscallError('flock', -result, path);
+    throw error;
   }
   let held = true;
   return {
@@ -52,6 +46,19 @@ export function acquireLock(path: string, timeoutMs: number): FileLock {
   };
 }
 
+function lockDescriptor(fd: number, path: string, timeoutMs: number): void {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const result = trySyscall('flock', fd, LOCK_EX | LOCK_NB);
+    if (result >= 0) return;
+    const left = deadline - performance.now();
+    const again = result === -ERRNO.EAGAIN.number || result === -ERRNO.EINTR.number;
+    if (!again || left <= 0)
+      throw again ? new LockTimeoutError(path, timeoutMs) : new SyscallError('flock', -result, path);
+    sleep(Math.min(RETRY_MS, left));
+  }
+}
+
 /** Runs `fn` under the lock. */
 export function withLock<T>(path: string, timeoutMs: number, fn: () => T): T {
   const lock = acquireLock(path, timeoutMs);
@@ -60,6 +67,29 @@ export function withLock<T>(path: string, timeoutMs: number, fn: () => T): T {
   } finally {
     lock.release();
   }
+}
+
+/** Owns a file that is locked again and again: opening it takes longer than most of what is done under the lock. */
+export interface OpenLock {
+  /** Runs `fn` under the lock. @throws LockTimeoutError */
+  hold<T>(timeoutMs: number, fn: () => T): T;
+  close(): void;
+}
+
+/** The file must stay where it is. @throws the file system's error when it cannot be opened */
+export function openLock(path: string): OpenLock {
+  const fd = openSync(path, 'a', 0o600);
+  return {
+    hold(timeoutMs, fn) {
+      lockDescriptor(fd, path, timeoutMs);
+      try {
+        return fn();
+      } finally {
+        trySyscall('flock', fd, LOCK_UN);
+      }
+    },
+    close: () => closeSync(fd),
+  };
 }
 
 /** Blocks the thread: nothing else may happen between the steps of a change. */

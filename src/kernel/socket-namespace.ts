@@ -39,38 +39,41 @@ export function namespaceOfSocket(fd: number): number {
   return syscall('ioctl', [fd, SIOCGSKNS], 'asking for the network namespace of a socket');
 }
 
+/** A user namespace. */
+export interface Owner {
+  readonly ino: number;
+  readonly dev: number;
+  /** Whose it is. */
+  readonly uid: number;
+}
+
+/** The user namespace that owns a network namespace, then its parents as far as they can be seen. @throws SyscallError */
+export function ownersOf(namespace: number): readonly Owner[] {
+  const owners: Owner[] = [];
+  let next = syscall('ioctl', [namespace, NS.userns], 'asking who owns a network namespace');
+  while (next >= 0) {
+    const { ino, dev } = fstatSync(next);
+    const uid = new Uint8Array(4);
+    syscall('ioctl', [next, NS.ownerUid, uid], 'asking whose a user namespace is');
+    owners.push({ ino, dev, uid: new DataView(uid.buffer).getUint32(0, true) });
+    const parent = trySyscall('ioctl', next, NS.parent);
+    closeSync(next);
+    next = parent;
+  }
+  return owners;
+}
+
 /**
  * Whether a thread has CAP_NET_ADMIN in the user namespace that owns a network namespace: the kernel's `ns_capable`, asked from outside
  * (security/commoncap.c).
  */
-export function mayAdminister(thread: number, namespace: number): boolean {
-  const capable = effectiveNetAdmin(thread);
-  const { ino, dev, uid } = userOf(thread);
-  let owner = syscall('ioctl', [namespace, NS.userns], 'asking who owns a network namespace');
-  try {
-    for (;;) {
-      const here = fstatSync(owner);
-      if (here.ino === ino && here.dev === dev) return capable;
-      const parent = trySyscall('ioctl', owner, NS.parent);
-      if (parent < 0) return false;
-      const own = owner;
-      owner = parent;
-      const above = fstatSync(parent);
-      const ownerUid = new Uint8Array(4);
-      const known = trySyscall('ioctl', own, NS.ownerUid, ownerUid) >= 0;
-      closeSync(own);
-      const owns = known && new DataView(ownerUid.buffer).getUint32(0, true) === uid;
-      if (owns && above.ino === ino && above.dev === dev) return true;
-    }
-  } finally {
-    closeSync(owner);
-  }
-}
-
-/** The thread's user namespace, and its user as the directory of the process in /proc has it. */
-function userOf(thread: number): { readonly ino: number; readonly dev: number; readonly uid: number } {
+export function mayAdminister(thread: number, owners: readonly Owner[]): boolean {
   const { ino, dev } = statSync(`/proc/${thread}/ns/user`);
-  return { ino, dev, uid: statSync(`/proc/${thread}`).uid };
+  const at = owners.findIndex((owner) => owner.ino === ino && owner.dev === dev);
+  if (at === -1) return false;
+  if (effectiveNetAdmin(thread)) return true;
+  // Who has made a user namespace may do everything in it, as seen from its parent.
+  return at > 0 && owners[at - 1]!.uid === statSync(`/proc/${thread}`).uid;
 }
 
 function effectiveNetAdmin(thread: number): boolean {

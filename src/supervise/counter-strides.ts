@@ -6,6 +6,8 @@ import type { Counters } from '../rules/model.ts';
 
 export interface CounterStrides {
   sum(slot: number): Counters;
+  /** Whether nothing has ever been counted there; quicker than the sum. */
+  isZero(slot: number): boolean;
   /** Adds to what `sum` says, exactly, whatever packets are counted meanwhile. Call it alone. */
   add(slot: number, packets: bigint, bytes: bigint): void;
   close(): void;
@@ -34,6 +36,13 @@ export function counterStrides(memory: MapMemory, counterStride: number, cpus: n
     return BigInt.asUintN(64, (BigInt(high) << 32n) + BigInt(low));
   };
   return {
+    isZero(slot) {
+      for (let cpu = 0; cpu < cpus; cpu++) {
+        const place = (cpu * counterStride + slot * COUNTER_BYTES) >>> 2;
+        if ((halves[place]! | halves[place + 1]! | halves[place + 2]! | halves[place + 3]!) !== 0) return false;
+      }
+      return true;
+    },
     sum: (slot) => ({ packets: sumWord(slot * COUNTER_BYTES), bytes: sumWord(slot * COUNTER_BYTES + 8) }),
     add(slot, packets, count) {
       const at = ((cpus - 1) * counterStride + slot * COUNTER_BYTES) >>> 3;

@@ -24,8 +24,8 @@ export interface HeldFamily {
   readonly state: FamilyState;
   /** Tables that run as programs. */
   readonly tables: ReadonlyMap<TableName, HeldTable>;
-  /** Whether these are the rules in force. */
-  isCurrent(layout: Layout): boolean;
+  /** Whether these are the rules in force; `now` is the generation that is. */
+  isCurrent(layout: Layout, now: number): boolean;
   /** Changes rules of one chain in memory and follows; false: that cannot be, and nothing has changed. Call it alone. */
   change(table: HeldTable, blob: TableBlob, change: ChainChange): boolean;
   close(): void;
@@ -46,6 +46,7 @@ export function heldOfPlan(layout: Layout, generation: number, plan: FamilyPlan)
 function held(layout: Layout, generation: number, view: FamilyView, warm: WarmFamily | undefined): HeldFamily {
   const { state, ruleset } = view;
   const { family } = ruleset;
+  let known = generation;
   const counters = openCounters(layout, generation, family, state);
   const indexes = indexesOf(state);
   const tables = new Map<TableName, HeldTable>();
@@ -58,7 +59,12 @@ function held(layout: Layout, generation: number, view: FamilyView, warm: WarmFa
   return {
     state,
     tables,
-    isCurrent: (now) => (warm === undefined ? view.isCurrent(now) : warm.isCurrent(now)),
+    isCurrent(where, now) {
+      if (now === known && warm !== undefined) return warm.untouched;
+      if (now === 0 || !(warm ?? view).isCurrent(where)) return false;
+      known = now;
+      return true;
+    },
     change(table, blob, change) {
       const edits = warm === undefined ? undefined : editsOf(table, change);
       if (warm === undefined || edits === undefined || !warm.change(edits)) return false;

@@ -8,6 +8,7 @@ import { difference, type EntryList, type EntryRole, listEntries, rolesOf } from
 import { COUNTER_BYTES, ENTRY, INFO_BYTES, type TableBlob } from '../abi/format.ts';
 import { indexEntries, reachedFrom } from '../abi/reach.ts';
 import { type Family, HOOKS, TABLE_HOOKS, type TableName } from '../packet/netfilter.ts';
+import type { Counters } from '../rules/model.ts';
 import type { CounterStrides } from './counter-strides.ts';
 
 interface Place {
@@ -40,8 +41,8 @@ export class HeldTable {
   #list: EntryList;
   #places: readonly Place[];
   #slots: number[];
-  /** What counting started from, two numbers for each entry. */
-  #starts: bigint[];
+  /** What counting started from; absent: zero. */
+  #starts: (Counters | undefined)[];
 
   /** `blob`: the entries with the counters that counting started from. */
   constructor(blob: TableBlob, name: TableName, family: Family, slotOf: SlotOf, counters: CounterStrides) {
@@ -61,10 +62,12 @@ export class HeldTable {
       return slotOf(chain, at);
     });
     const format = ENTRY[family];
-    this.#starts = this.#list.offsets.flatMap((at) => [
-      bytes.readBigUInt64LE(at + format.counters),
-      bytes.readBigUInt64LE(at + format.counters + 8),
-    ]);
+    this.#starts = this.#list.offsets.map((at) => {
+      const packets = bytes.readBigUInt64LE(at + format.counters);
+      const count = bytes.readBigUInt64LE(at + format.counters + 8);
+      bytes.fill(0, at + format.counters, at + format.counters + COUNTER_BYTES);
+      return packets === 0n && count === 0n ? undefined : { packets, bytes: count };
+    });
     this.#writeReached();
   }
 
@@ -97,26 +100,39 @@ export class HeldTable {
     const { counters } = ENTRY[this.family];
     for (const [index, at] of this.#list.offsets.entries()) {
       const now = this.#counterOf(index);
+      if (now === NOTHING) continue;
       bytes.writeBigUInt64LE(now.packets, at + counters);
       bytes.writeBigUInt64LE(now.bytes, at + counters + 8);
     }
     return bytes;
   }
 
-  #counterOf(index: number): { readonly packets: bigint; readonly bytes: bigint } {
+  /** The whole table with the counters of now. */
+  readonly blob = (): TableBlob => ({
+    ...this.#blob,
+    name: this.name,
+    numEntries: this.entryCount,
+    entries: this.entries(),
+  });
+
+  #counterOf(index: number): Counters {
     const slot = this.#slots[index]!;
-    if (slot < 0) return NOTHING;
-    const sum = this.#counters.sum(slot);
-    const [packets, bytes] = [this.#starts[2 * index]!, this.#starts[2 * index + 1]!];
-    return { packets: BigInt.asUintN(64, sum.packets + packets), bytes: BigInt.asUintN(64, sum.bytes + bytes) };
+    const start = this.#starts[index];
+    if (slot < 0 || (start === undefined && this.#counters.isZero(slot))) return NOTHING;
+    const { packets, bytes } = this.#counters.sum(slot);
+    return {
+      packets: BigInt.asUintN(64, packets + (start?.packets ?? 0n)),
+      bytes: BigInt.asUintN(64, bytes + (start?.bytes ?? 0n)),
+    };
   }
 
   /** All counters as REPLACE gives them back; and from now on they are zero. */
   takeCounters(): Uint8Array {
-    const old = Buffer.alloc(COUNTER_BYTES * this.entryCount);
+    // Not from the pool: its beginning is aligned.
+    const old = Buffer.from(new ArrayBuffer(COUNTER_BYTES * this.entryCount));
     for (let index = 0; index < this.entryCount; index++) {
       const now = this.#counterOf(index);
-      if (now.packets === 0n && now.bytes === 0n) continue;
+      if (now === NOTHING) continue;
       old.writeBigUInt64LE(now.packets, COUNTER_BYTES * index);
       old.writeBigUInt64LE(now.bytes, COUNTER_BYTES * index + 8);
       this.#counters.add(this.#slots[index]!, -now.packets, -now.bytes);
@@ -124,21 +140,20 @@ export class HeldTable {
     return old;
   }
 
-  /** Adds pairs of counters, one for each entry. */
-  addCounters(pairs: Buffer): void {
-    for (let index = 0; index < this.entryCount; index++) {
+  /** Adds pairs of counters, one for each entry; they begin at a multiple of 8. */
+  addCounters(pairs: Uint8Array): void {
+    const halves = new Uint32Array(pairs.buffer, pairs.byteOffset, pairs.length >>> 2);
+    const words = new BigUint64Array(pairs.buffer, pairs.byteOffset, pairs.length >>> 3);
+    for (let index = 0, at = 0; index < this.entryCount; index++, at += 4) {
       const slot = this.#slots[index]!;
-      const [packets, bytes] = [
-        pairs.readBigUInt64LE(COUNTER_BYTES * index),
-        pairs.readBigUInt64LE(COUNTER_BYTES * index + 8),
-      ];
-      if (slot >= 0 && (packets !== 0n || bytes !== 0n)) this.#counters.add(slot, packets, bytes);
+      const any = (halves[at]! | halves[at + 1]! | halves[at + 2]! | halves[at + 3]!) !== 0;
+      if (any && slot >= 0) this.#counters.add(slot, words[2 * index]!, words[2 * index + 1]!);
     }
   }
 
   /** What a table that a client sends would change. */
   compare(blob: TableBlob): TableChange {
-    const now = listEntries(Buffer.from(blob.entries), this.family);
+    const now = listEntries(asBuffer(blob.entries), this.family);
     if (now === undefined || blob.numEntries !== now.offsets.length) return 'other';
     if (blob.validHooks !== this.#blob.validHooks || placesOf(now, blob, this.name) === undefined) return 'other';
     const { from, to, newTo } = difference(this.#list, now);
@@ -156,19 +171,21 @@ export class HeldTable {
     return { chain, at, gone: to - from, from, added, reached: this.#reached(this.#list, from) };
   }
 
-  /** Follows a change that has been made: `slots` are the places of the counters of the rules that are new, which are zero. */
+  /** Follows a change that has been made, and keeps the blob: `slots` are the places of the counters of the rules that are new, which are zero. */
   follow(blob: TableBlob, { from, gone, added, chain, reached }: ChainChange, slots: readonly number[]): void {
-    const bytes = Buffer.from(blob.entries);
+    const bytes = asBuffer(blob.entries);
     const old = this.#list;
     const list = listOf(bytes, this.family);
+    const { counters } = ENTRY[this.family];
     const places = [...this.#places];
     places.splice(from, gone, ...added.map((): Place => ({ role: 'rule', chain })));
     this.#slots.splice(from, gone, ...slots);
-    this.#starts.splice(2 * from, 2 * gone, ...slots.flatMap(() => [0n, 0n]));
+    this.#starts.splice(from, gone, ...slots.map(() => undefined));
     for (const [index, offset] of list.offsets.entries()) {
       const before = index < from ? index : index - added.length + gone;
       const bits = index >= from && index < from + added.length ? reached : this.#reached(old, before);
       bytes.writeUInt32LE(bits, offset + comefromAt(this.family));
+      bytes.fill(0, offset + counters, offset + counters + COUNTER_BYTES);
     }
     this.#blob = { ...blob, name: this.name, entries: bytes };
     this.#list = list;
@@ -189,7 +206,11 @@ export class HeldTable {
   }
 }
 
-const NOTHING = { packets: 0n, bytes: 0n } as const;
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+const NOTHING: Counters = { packets: 0n, bytes: 0n };
 
 /** `comefrom` follows the two offsets. */
 function comefromAt(family: Family): number {

@@ -34,7 +34,11 @@ export interface TakenOver {
 export function takeOver({ layout }: Session): TakenOver | undefined {
   const state = readStateInForce(layout);
   const waiting = FAMILIES.map((family) => ({ family, tables: tablesWaiting(family, state) }));
-  if (waiting.every(({ tables }) => tables.length === 0)) return undefined;
+  if (waiting.every(({ tables }) => tables.length === 0)) {
+    // What a client did not wait for.
+    if (state === undefined) release(layout);
+    return undefined;
+  }
   const held = waiting.filter(({ family, tables }) => tables.length > 0 && state?.families[family] !== undefined);
   const moves = held.some(({ family, tables }) => {
     const now = readRuleset(layout, family)?.ruleset.tables ?? [];

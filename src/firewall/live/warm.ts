@@ -83,7 +83,7 @@ function createWarm({ plan: { family }, tables, memory, spare }: WarmInput): War
     return () => {
       if (given) return;
       given = true;
-      for (const [segment, number] of runs) segment.run.release(number);
+      for (const [segment, number] of runs) segment.run.release(number, true);
       spare.push(...counters);
     };
   };
