@@ -7,6 +7,7 @@ import type { KernelFacts } from '../bpf/facts.ts';
 import { compileGeneration } from '../codegen/compile.ts';
 import type { CompiledGeneration } from '../codegen/compiled.ts';
 import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Span } from '../diagnostics/source.ts';
 import type { KernelObjects } from '../extensions/objects.ts';
 import { lowerTable } from '../lowering/lower-table.ts';
 import type { TableName } from '../packet/netfilter.ts';
@@ -15,6 +16,7 @@ import type { NamedTable } from '../policy/named.ts';
 import type { Ruleset } from '../rules/model.ts';
 import { isKernelTable } from './placement.ts';
 import { clashes } from './shared-names.ts';
+import { tracingRule } from './traced.ts';
 
 export interface PlacedTables {
   /** The tables that run as programs. */
@@ -45,8 +47,14 @@ export function placeTables(ruleset: Ruleset, facts: KernelFacts, options: Placi
   const strict = options.strict === true;
   const policies = new Map<TableName, TablePolicy>();
   const reasons: Diagnostic[] = [];
+  const tracing = tracingRule(ruleset);
   for (const table of ruleset.tables) {
     if (isKernelTable(table.name)) continue;
+    if (tracing !== undefined && tracing.table !== table.name) {
+      const item = traced(table.name, tracing.span);
+      reasons.push(strict ? item : staysWithKernel(table.name, item));
+      continue;
+    }
     const lowered = lowerTable(table, ruleset.family, options.objects);
     reasons.push(...lowered.diagnostics.map((item) => (strict ? item : staysWithKernel(table.name, item))));
     if (lowered.policy !== undefined) policies.set(table.name, lowered.policy);
@@ -90,6 +98,11 @@ export function placeTables(ruleset: Ruleset, facts: KernelFacts, options: Placi
 function sharedWithKernel({ table, name }: { readonly table: TableName; readonly name: string }): Diagnostic {
   const why = 'rules of a table that stays with the kernel use it, too';
   return diagnostic('not-supported-here', undefined, { what: name, table, why });
+}
+
+function traced(table: TableName, span: Span | undefined): Diagnostic {
+  const why = 'for each rule that it matches the kernel writes a line to the log, and only in tables of its own';
+  return diagnostic('not-supported-here', span, { what: 'a packet that target "TRACE" follows', table, why });
 }
 
 function isError(item: Diagnostic): boolean {
