@@ -19,9 +19,7 @@ const EVERYWHERE: ReadonlySet<FieldName> = new Set<FieldName>([
   ...(['ip6.fragOffset', 'transport.length', 'transport.sport', 'transport.dport', 'tcp.flags'] as const),
   ...(['tcp.headerLength', 'icmp.type', 'icmp.code', 'meta.cpu', 'clock.seconds', 'clock.daytime'] as const),
   ...(['clock.weekday', 'clock.monthday', 'clock.weekdayBefore', 'clock.monthdayBefore'] as const),
-  ...(['ct.present', 'ct.info', 'ct.status', 'ct.mark', 'ct.expires', 'ct.protonum', 'ct.orig.saddr'] as const),
-  ...(['ct.orig.daddr', 'ct.repl.saddr', 'ct.repl.daddr', 'ct.orig.sport', 'ct.orig.dport'] as const),
-  ...(['ct.repl.sport', 'ct.repl.dport'] as const),
+  ...(['ct.present', 'ct.info', 'ct.status', 'ct.mark'] as const),
 ]);
 
 /** What reads about fields that are not there. */
@@ -127,9 +125,8 @@ function ofAction(_policy: TablePolicy, { action }: PolicyRule, _kind: DeviceKin
     case 'jump':
     case 'goto':
     case 'continue':
-      return undefined;
     case 'reject':
-      return { what: 'REJECT', why: 'there is nobody to send the answer' };
+      return undefined;
     case 'log':
       return { what: 'logging', why: 'what is logged is read from the packet buffer of netfilter' };
     case 'effect':

@@ -27,6 +27,8 @@ export const NOTES = {
   /** struct bpf_sock_tuple and struct bpf_ct_opts while a connection is looked up. */
   tuple: 160,
   options: 200,
+  /** u32: length of an answer, from its IP header on. */
+  answer: 216,
   bytes: 256,
 } as const;
 
@@ -40,7 +42,7 @@ export const NOTE_COUNTERS = NOTES.bytes / 16;
 export const DEVICE_STACK = { length: STACK.saved[0], place: STACK.saved[1] } as const;
 
 /** Members of struct __sk_buff (the context of TC programs). */
-export const SK_BUFF_MD = { len: 0, packetType: 4, mark: 8, protocol: 16, gsoSize: 176 } as const;
+export const SK_BUFF_MD = { len: 0, packetType: 4, mark: 8, protocol: 16, ifindex: 40, gsoSize: 176 } as const;
 
 export const LOAD_BYTES = { xdp: 189, 'tc-ingress': 26, 'tc-egress': 26 } as const satisfies Record<DeviceKind, number>;
 

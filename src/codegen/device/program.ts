@@ -24,6 +24,9 @@ import { emitCounterBase } from '../netfilter/prologue.ts';
 import { initialState, STATE_BYTES } from '../netfilter/stateful.ts';
 import { createTails } from '../netfilter/tails.ts';
 import { type Usage, usageOf } from '../netfilter/usage.ts';
+import { answerMap, emitAnswer } from './answer.ts';
+import { PEERS_MAP } from './answer-limit.ts';
+import { NO_ENTRY, noteConnection } from './connection.ts';
 import { type DeviceEnds, NOTE_COUNTERS } from './notes.ts';
 import { emitFrame, emitPacket, type LinkLayer } from './prologue.ts';
 import { emitDeviceTails, emitEnds } from './tails.ts';
@@ -93,8 +96,11 @@ export function compileDevice(input: DeviceInput): DeviceProgram {
       ...{ logOffsets: new Map(), named: policy.states.map(() => undefined), effectOffset: 0, slotsForScans: 0 },
       ...{ lengthens: false, simulatesMarks: false, atomicChains: new Set<number>(), used: new Set() },
     };
+    if (usage.reject.length > 0) ctx.used.add('transportOffset').add('summary');
     return { ctx, usage, label: out.label(policy.family) };
   });
+  if (parts.some(({ usage }) => asksConnection(usage))) maps.push(NO_ENTRY);
+  if (parts.some(({ usage }) => usage.reject.length > 0)) maps.push(answerMap(facts.possibleCpus), PEERS_MAP);
   const labelOf = (family: Family): Label => parts.find(({ ctx }) => ctx.family === family)?.label ?? ends.pass;
   const [any] = parts;
   if (any === undefined) throw new RangeError('no family has rules');
@@ -121,6 +127,10 @@ export function compileDevice(input: DeviceInput): DeviceProgram {
   };
 }
 
+function asksConnection({ fields }: Usage): boolean {
+  return [...fields].some((field) => field.startsWith('ct.'));
+}
+
 /** A family's prologue, rules and tails, in the first shape that fits. */
 function emitPart(part: Part, kind: DeviceKind, ends: DeviceEnds, force: Shape | undefined): Code {
   const { ctx, usage, label } = part;
@@ -141,7 +151,12 @@ function emitPart(part: Part, kind: DeviceKind, ends: DeviceEnds, force: Shape |
         const layout: FlowLayout = FLOW_LAYOUTS[ctx.family][copy.kind];
         fits = emitBody({ ...ctx, layout, packets: copy.packets }, plan, tails, limits, frame);
       }
-      emitDeviceTails(ctx, tails, ends, plan.mode === 'loop', undefined);
+      const answer = usage.reject.length === 0 ? undefined : out.label('answer');
+      emitDeviceTails(ctx, tails, ends, plan.mode === 'loop', answer);
+      if (answer !== undefined) {
+        out.emit(at(answer));
+        emitAnswer(ctx, kind, ends.drop);
+      }
     });
     if (!fits) continue;
     const labelOf = (name: FlowLayout['kind']): Label | undefined => copies.find((copy) => copy.kind === name)?.label;
@@ -151,6 +166,7 @@ function emitPart(part: Part, kind: DeviceKind, ends: DeviceEnds, force: Shape |
       const targets = plain === undefined ? { odd: odd!, ...(normal === undefined ? {} : { normal }) } : { plain };
       emitPacket(ctx, kind, usage.fields, targets, ends.drop, () => {
         if (ctx.used.has('clock')) prepareClock(ctx);
+        if (asksConnection(usage)) noteConnection(ctx, kind);
       });
     });
     return [...prologue, ...rules];
@@ -162,7 +178,8 @@ function copiesOf(
   usage: Usage,
   shape: Shape,
 ): readonly (Pick<BodyContext, 'packets'> & { readonly kind: FlowLayout['kind'] })[] {
-  if (!usage.transport) return [{ kind: 'plain', packets: 'all' }];
+  // An answer depends on what it answers.
+  if (!usage.transport && usage.reject.length === 0) return [{ kind: 'plain', packets: 'all' }];
   if (shape.copies === 'one') return [{ kind: 'odd', packets: 'all' }];
   return [
     { kind: 'normal', packets: 'ordinary' },

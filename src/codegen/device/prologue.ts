@@ -41,6 +41,7 @@ import { walkIpv6Headers } from '../netfilter/ipv6-walk.ts';
 import { ADDRESSES, COUNTERS, CTX, FLOW, HELPER, STACK, TRANSPORT_BYTES } from '../netfilter/layout.ts';
 import { emitSlow, jumpIfExtensionHeader, type PrologueTargets, packNormal, SUMMARY } from '../netfilter/prologue.ts';
 import { loadFrameDevice } from '../xdp/frame-device.ts';
+import { SUMMARY_CELL } from './answer.ts';
 import { DEVICE_STACK, type DeviceEnds, HEADER_BYTES, loadBytes, loadToNotes, NOTES, SK_BUFF_MD } from './notes.ts';
 
 /** Whether frames of the device begin with an Ethernet header, or with the IP header. */
@@ -253,6 +254,7 @@ function beginIpv4(
       jlt.imm(R4, TRANSPORT_BYTES, slow),
     );
     if (ctx.used.has('transportOffset')) out.emit(stx.w(R10, STACK.transportOffset, R8));
+    storeSummary(ctx, R3);
     out.emit(mov.reg(R0, COUNTERS), add.reg(R0, R8), mov.reg(COUNTERS, R3));
     packNormal(ctx, fields, R0, header);
     out.emit(ja(targets.normal));
@@ -260,6 +262,7 @@ function beginIpv4(
   out.emit(at(slow));
   storeForWalks(ctx);
   out.emit(mov.reg(COUNTERS, R8), lsh.imm(R2, SUMMARY.fragmentShift), or.reg(R2, R3), mov.reg(FLOW, R2));
+  storeSummary(ctx, FLOW);
   emitSlow(ctx, fields, behindWalks(ctx, targets));
 }
 
@@ -282,6 +285,7 @@ function beginIpv6(
   if (targets.normal !== undefined) {
     out.emit(ldx.w(R4, COUNTERS, NOTES.length), jlt.imm(R4, IPV6_HEADER + TRANSPORT_BYTES, slow));
     if (ctx.used.has('transportOffset')) out.emit(st.w(R10, STACK.transportOffset, IPV6_HEADER));
+    storeSummary(ctx, R3);
     out.emit(mov.reg(R0, COUNTERS), mov.reg(COUNTERS, R3));
     packNormal(ctx, fields, R0, header + IPV6_HEADER);
     out.emit(ja(targets.normal));
@@ -294,7 +298,13 @@ function beginIpv6(
   storeForWalks(ctx);
   walkIpv6Headers(ctx, { start, done: summary, first: R3, isExtension: jumpIfExtensionHeader });
   out.emit(at(summary));
+  storeSummary(ctx, FLOW);
   emitSlow(ctx, fields, behindWalks(ctx, targets));
+}
+
+/** What an answer to the packet has to know of it (answer.ts). */
+function storeSummary({ out, used }: HookContext, register: number): void {
+  if (used.has('summary')) out.emit(stx.w(R10, SUMMARY_CELL, register));
 }
 
 /** What the walks need of the notes, while r9 holds a place in the packet. Uses r1. */

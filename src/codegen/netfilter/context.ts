@@ -68,7 +68,7 @@ export interface HookContext {
   /** A program on a device (codegen/device): what it knows of its packet lies in front of its counters. */
   readonly device?: { readonly kind: DeviceKind };
   /** Things the rules turned out to use, which the prologue then prepares. */
-  readonly used: Set<'transportOffset' | 'clock'>;
+  readonly used: Set<'transportOffset' | 'clock' | 'summary'>;
 }
 
 /** Context of one copy of the rules: the same rules are compiled once for ordinary packets and once for odd ones. */
