@@ -1,12 +1,15 @@
 /** The example rule sets and capture that come with the program. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { formatDiagnostic } from '../../diagnostics/diagnostic.ts';
 import { parseRuleset } from '../../languages/iptables/parse.ts';
 import type { Family } from '../../packet/netfilter.ts';
 import type { Ruleset } from '../../rules/model.ts';
 
-const FOLDER = new URL('../../../examples/', import.meta.url);
+/** Beside src/ and dist/; the code of a command is in dist/commands/demo/ or in dist/app/. */
+const FOLDER = ['../../examples/', '../../../examples/']
+  .map((path) => new URL(path, import.meta.url))
+  .find(existsSync)!;
 
 export interface Example {
   readonly family: Family;
