@@ -7,6 +7,7 @@
 
 import type { Hook } from '../packet/netfilter.ts';
 import type { Effect } from './effect.ts';
+import { fieldMax } from './expr.ts';
 import type { FieldName } from './fields.ts';
 import type { Condition, Interval, PolicyRule, TablePolicy, Test } from './ir.ts';
 import type { Question } from './question.ts';
@@ -119,11 +120,14 @@ function discriminators(policy: TablePolicy): ReadonlyMap<FieldName, ReadonlySet
   return new Map(usable.sort(([, a], [, b]) => b.size - a.size).slice(0, MOST_FIELDS));
 }
 
-/** A required test of a whole field. */
+/** A required test of a whole field, or of its upper bits as ranges of the whole. */
 function wholeTest(condition: Condition): readonly Test[] {
-  return condition.kind === 'require' && condition.expr.kind === 'test' && condition.expr.mask === undefined
-    ? [condition.expr]
-    : [];
+  if (condition.kind !== 'require' || condition.expr.kind !== 'test') return [];
+  const { field, mask, ranges } = condition.expr;
+  if (mask === undefined) return [condition.expr];
+  const rest = fieldMax(field) & ~mask;
+  if ((rest & (rest + 1n)) !== 0n) return [];
+  return [{ kind: 'test', field, ranges: ranges.map(({ min, max }) => ({ min: min & mask, max: max | rest })) }];
 }
 
 /** Whether a condition can hold when the field has the value. */

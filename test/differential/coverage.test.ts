@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { MATCHES } from '../../src/extensions/registry.ts';
 import { FAMILIES, TABLE_HOOKS, type TableName } from '../../src/packet/netfilter.ts';
 import { HEADER_RULES } from '../generate/header-rules.ts';
 import { MATCH_NAMES } from '../generate/index.ts';
@@ -30,6 +31,9 @@ function rulesFile(table: TableName, rules: readonly string[]): string {
   const policies = TABLE_HOOKS[table].hooks.map((hook) => `:${hook} ACCEPT [0:0]\n`).join('');
   return `*${table}\n${policies}${rules.map((rule) => `${rule}\n`).join('')}COMMIT\n`;
 }
+
+/** Matches that run as programs with no options that the lines have. */
+const MATCHES_OF_THE_KERNEL = ['ipvs'];
 
 /** `m NAME` and `j NAME` of every rule in a text. */
 function usesIn(text: string): readonly string[] {
@@ -68,6 +72,12 @@ it('whatever runs as a program is compared', () => {
   const compared = comparedUses();
   const missing = [...programUses()].filter((use) => !compared.has(use) && APART[use] === undefined);
   expect(missing.sort()).toEqual([]);
+});
+
+it('every match runs as a program with some options', () => {
+  const uses = programUses();
+  const never = MATCHES.map(({ name }) => name).filter((name) => !uses.has(`m ${name}`));
+  expect(never).toEqual(MATCHES_OF_THE_KERNEL);
 });
 
 suite('what no other comparison has', DIFFERENTIAL, () => {

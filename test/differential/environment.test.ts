@@ -69,6 +69,7 @@ suite('surroundings of packets', DIFFERENTIAL, () => {
         '--pol ipsec --strict --proto esp',
         '--pol ipsec ! --reqid 5 --mode tunnel',
         '--pol ipsec ! --proto ah ! --spi 4',
+        '--pol ipsec --strict --proto esp --next --proto ah --spi 4',
       ].map((words) => `-m policy --dir ${direction} ${words}`);
     const rules = [
       ...eachChain(

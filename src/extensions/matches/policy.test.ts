@@ -84,7 +84,7 @@ describe('conditions', () => {
   it('--dir in --pol ipsec --strict --reqid 3 --next --spi 0x9', () => {
     expect(lowers(policy, '--dir in --pol ipsec --strict --reqid 3 --next --spi 0x9')).toMatchInlineSnapshot(`
       [
-        "cannot: kernels compare several elements of an incoming policy in different ways",
+        "require asked.0 & 0x1 = 1",
       ]
     `);
   });

@@ -4,9 +4,11 @@ import { XFRM_DEPTH, type XfrmDirection } from '../../policy/environment-fields.
 import { all, any, between, conditions, equals, invertIf, masked, not, require, TRUE } from '../../policy/expr.ts';
 import type { Expr } from '../../policy/ir.ts';
 import type { OptionUse } from '../../rules/model.ts';
+import { asking } from '../asking.ts';
 import { elementOption, type MatchExtension, type OptionMap, type OptionSpec, type RuleContext } from '../contract.ts';
 import { POLICY_MATCH as XT_POLICY_MATCH } from '../layouts/policy.ts';
-import { always, cannot, given, lowered, printOptions, withOption } from '../options.ts';
+import { always, given, lowered, printOptions, withOption } from '../options.ts';
+import { layoutQuestion } from '../staging.ts';
 import { flag } from '../values/flag.ts';
 import { hostMask } from '../values/host-mask.ts';
 import { integer } from '../values/integer.ts';
@@ -56,10 +58,11 @@ export const policy: MatchExtension = {
     const why = problem(options);
     return why === undefined ? [] : [diagnostic('bad-combination', ctx.span, { what: 'match "policy"', why })];
   },
-  lower(options) {
+  lower(options, ctx) {
     const elements = policyElements(options);
     const severalIn = elements.length > 1 && given(options, 'dir', 'text')?.text === 'in';
-    if (severalIn) return cannot('kernels compare several elements of an incoming policy in different ways');
+    // Kernels compare several elements of an incoming policy in different ways, so this one is asked.
+    if (severalIn) return asking(ctx, layoutQuestion('policy', XT_POLICY_MATCH, options, ctx));
     return lowered(conditions(require(policyExpr(options, elements))));
   },
   print(options, ctx) {
