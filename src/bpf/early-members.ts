@@ -50,6 +50,9 @@ export const EARLY_MEMBERS = [
   'fib6_info.fib6_node',
   'ipv6_devconf.forwarding',
   'ipv6_devconf.proxy_ndp',
+  'net_device.features',
+  'net_device.rtnl_link_ops',
+  'rtnl_link_ops.kind',
 ] as const;
 export type EarlyMember = (typeof EARLY_MEMBERS)[number];
 
@@ -99,4 +102,7 @@ export const REFERENCE_EARLY = {
   'fib6_info.fib6_node': { offset: 16, size: 8 },
   'ipv6_devconf.forwarding': { offset: 12, size: 4 },
   'ipv6_devconf.proxy_ndp': { offset: 24, size: 4 },
+  'net_device.features': { offset: 184, size: 8 },
+  'net_device.rtnl_link_ops': { offset: 2088, size: 8 },
+  'rtnl_link_ops.kind': { offset: 40, size: 8 },
 } as const satisfies Record<EarlyMember, MemberPlace>;

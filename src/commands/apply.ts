@@ -6,7 +6,7 @@ import { type FamilyPlan, hasErrors } from '../firewall/plan.ts';
 import { planFamilies } from '../firewall/plan-families.ts';
 import { wholeNumber } from './arguments.ts';
 import { EXIT, type Invocation, UsageError } from './command.ts';
-import { earlyDevices, earlyJson, earlyText } from './early.ts';
+import { earlyJson, earlyOptions, earlyText } from './early.ts';
 import { parseFiles, readFiles, report, requireOnePerFamily } from './operands.ts';
 import { netnsFor } from './options.ts';
 import { patiently } from './patience.ts';
@@ -31,7 +31,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const { withSession } = await import('../firewall/session.ts');
   const objects = withSession(netns, () => readObjects(rulesets));
   const { networkDevices } = await import('../kernel/devices.ts');
-  const early = earlyDevices(options, () => withSession(netns, networkDevices));
+  const early = earlyOptions(options, () => withSession(netns, networkDevices));
   const planOptions = {
     counters: options['counters'] === true,
     strict: options['strict'] === true,

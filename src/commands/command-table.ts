@@ -56,7 +56,11 @@ export const COMMANDS = {
       strict: STRICT,
       xdp: {
         value: 'DEVICE[,DEVICE...]|auto',
-        help: 'drop packets before there is a packet buffer on these devices, where that is certain to be the same (docs/early-drop.md)',
+        help: 'drop packets before there is a packet buffer on these devices (eth+: all whose names begin so), where that is certain to be the same (docs/early-drop.md)',
+      },
+      'xdp-mode': {
+        value: 'MODE',
+        help: 'with --xdp: native (default), in the driver; generic, in the stack, for drivers that cannot',
       },
       hook: {
         value: 'HOOKS',

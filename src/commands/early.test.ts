@@ -65,7 +65,7 @@ suite('apply --xdp', DIFFERENTIAL, () => {
     try {
       const { status, stderr } = await lab.bpfilter('apply', '--xdp', 'f0', path);
       expect(status).toBe(0);
-      expect(stderr).toContain('no early drop on f0: it has an XDP program of somebody else');
+      expect(stderr).toContain('no early drop on f0: [xdp-occupied] it has an XDP program of somebody else');
       lab.send(7, 4, 32);
       expect(await counted('[4:240] -A PREROUTING -p udp -m udp --dport 7 -j DROP')).toBe(true);
     } finally {
@@ -97,7 +97,7 @@ suite('apply --xdp', DIFFERENTIAL, () => {
     rmSync(own, { recursive: true });
   });
 
-  it('refuses what is no device for it', async () => {
+  it('refuses what is no device', async () => {
     lab = buildSmallLab('bpfilter-early');
     const own = mkdtempSync(join(tmpdir(), 'bpfilter-early-'));
     const path = join(own, 'rules.v4');
@@ -105,8 +105,6 @@ suite('apply --xdp', DIFFERENTIAL, () => {
     const missing = await lab.bpfilter('apply', '--xdp', 'f9', path);
     expect(missing.status).toBe(2);
     expect(missing.stderr).toContain('there is no network device "f9"');
-    const loopback = await lab.bpfilter('apply', '--xdp', 'lo', path);
-    expect(loopback.status).toBe(2);
     rmSync(own, { recursive: true });
   });
 });

@@ -1,36 +1,36 @@
 /** `apply --xdp`: which devices are meant, and what is said about the rules. */
 
 import type { EarlyReason } from '../early/report.ts';
-import type { EarlyDevice } from '../firewall/early-plan.ts';
+import { absentDevice, type EarlyWish, wishedDevices } from '../firewall/early-devices.ts';
+import type { EarlyOptions } from '../firewall/early-plan.ts';
 import type { FamilyPlan } from '../firewall/plan.ts';
 import type { NetworkDevice } from '../kernel/devices.ts';
 import { type Invocation, UsageError } from './command.ts';
 
-/** Devices of which it is known how the tag of a VLAN reaches an XDP program. */
-const DRIVERS: ReadonlySet<string> = new Set(['veth']);
-
-/** The devices that --xdp names; undefined without it. `present`: the namespace's. Throws UsageError. */
-export function earlyDevices(
+/** What --xdp and --xdp-mode ask for; undefined without. `present`: the namespace's devices. Throws UsageError. */
+export function earlyOptions(
   options: Invocation['options'],
   present: () => readonly NetworkDevice[],
-): readonly EarlyDevice[] | undefined {
+): EarlyOptions | undefined {
   const value = options['xdp'];
-  if (typeof value !== 'string') return undefined;
+  const mode = options['xdp-mode'] ?? 'native';
+  if (typeof value !== 'string') {
+    if (options['xdp-mode'] !== undefined) throw new UsageError('--xdp-mode: only together with --xdp');
+    return undefined;
+  }
+  if (mode === 'offload') throw new UsageError(`--xdp-mode offload: ${NO_OFFLOAD}`);
+  if (mode !== 'native' && mode !== 'generic')
+    throw new UsageError(`--xdp-mode: "${String(mode)}" is none of native, generic, offload`);
+  const wish: EarlyWish = { words: value.split(','), mode };
   const devices = present();
-  if (value === 'auto') return devices.filter(({ driver }) => DRIVERS.has(driver)).map(plain);
-  return value.split(',').map((name) => {
-    const device = devices.find((item) => item.name === name);
-    if (device === undefined) throw new UsageError(`--xdp: there is no network device "${name}"`);
-    if (DRIVERS.has(device.driver)) return plain(device);
-    throw new UsageError(
-      `--xdp: ${name} is no veth device: elsewhere it is not certain that a frame has no VLAN tag (driver ${device.driver || 'unknown'})`,
-    );
-  });
+  const absent = absentDevice(wish, devices);
+  if (absent !== undefined) throw new UsageError(`--xdp: [xdp-no-device] there is no network device "${absent}"`);
+  return { wish, devices: wishedDevices(wish, devices) };
 }
 
-function plain({ index, name }: NetworkDevice): EarlyDevice {
-  return { index, name };
-}
+const NO_OFFLOAD =
+  "[xdp-offload] a network card cannot run these programs: they read the kernel's memory (devices, routes, connections), which is what makes " +
+  'early drop the same as the rules, and share their counters with the programs at the netfilter hooks';
 
 const REASONS = {
   'behind nat': 'come behind the nat of the kernel, which counts and changes packets',

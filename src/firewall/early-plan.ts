@@ -6,25 +6,43 @@ import type { CompiledGeneration } from '../codegen/compiled.ts';
 import { MissingMember } from '../codegen/netfilter/context.ts';
 import { ChainsTooDeep } from '../codegen/netfilter/hook.ts';
 import { compileEarly, type EarlyPrograms, EarlyTooLarge } from '../codegen/xdp/program.ts';
-import { earlyStub } from '../codegen/xdp/stub.ts';
+import { earlyStub, type StubKind } from '../codegen/xdp/stub.ts';
 import { type EarlyReport, reportEarly } from '../early/report.ts';
 import { FIRST_STAGE, planStages, type Stages, stagesOf } from '../early/stages.ts';
+import type { XdpMode } from '../kernel/xdp-link.ts';
 import type { TableName } from '../packet/netfilter.ts';
 import type { TablePolicy } from '../policy/ir.ts';
+import type { EarlyWish } from './early-devices.ts';
 
 /** A device that early programs hang on. The index counts; the name is for messages. */
 export interface EarlyDevice {
   readonly index: number;
   readonly name: string;
+  readonly kind: StubKind;
 }
 
+/** What was asked for, and the devices that this means now. */
+export interface EarlyOptions {
+  readonly wish: EarlyWish;
+  readonly devices: readonly EarlyDevice[];
+}
+
+/** The programs that hang on devices. */
+export type EarlyStubs = Readonly<Record<StubKind, ProgramSpec>>;
+
 export interface EarlyPlan {
+  readonly mode: XdpMode;
   readonly devices: readonly EarlyDevice[];
   readonly report: EarlyReport;
   /** Absent: no packet can be dropped early. */
-  readonly programs?: EarlyPrograms & { readonly stub: ProgramSpec };
+  readonly programs?: EarlyPrograms & { readonly stubs: EarlyStubs };
   /** Why there are none, or only those of table raw, although some rule could be decided. */
   readonly trouble?: string;
+}
+
+/** The programs for devices. Throws MissingMember. */
+export function earlyStubs(facts: KernelFacts): EarlyStubs {
+  return { veth: earlyStub(facts, 'veth'), other: earlyStub(facts, 'other') };
 }
 
 /** `compiled`: the generation that the policies became; `kernel`: the tables that stay with the kernel. */
@@ -33,10 +51,11 @@ export function planEarly(
   kernel: readonly TableName[],
   compiled: CompiledGeneration,
   facts: KernelFacts,
-  devices: readonly EarlyDevice[],
+  { wish: { mode }, devices }: EarlyOptions,
 ): EarlyPlan {
   const stages = planStages({ policies, kernel });
   const none = (about: Stages | undefined, trouble?: string): EarlyPlan => ({
+    mode,
     devices,
     report: reportEarly(policies, kernel, about),
     ...(trouble === undefined ? {} : { trouble }),
@@ -56,7 +75,7 @@ export function planEarly(
   for (const about of [stages, rawAlone({ policies, kernel })]) {
     if (about === undefined) break;
     try {
-      return { ...none(about, trouble), programs: { ...compile(about), stub: earlyStub(facts) } };
+      return { ...none(about, trouble), programs: { ...compile(about), stubs: earlyStubs(facts) } };
     } catch (error) {
       const why = troubleOf(error);
       if (why === undefined) throw error;

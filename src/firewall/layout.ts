@@ -116,7 +116,7 @@ export interface Layout {
   readonly effects: string;
   /** Links on devices. */
   readonly early: string;
-  earlyLink(index: number): string;
+  earlyLink(index: number, mode: string): string;
   /** The early program of a family. */
   earlyProgram(generation: number, family: Family): string;
   generation(number: number): string;
@@ -139,7 +139,7 @@ export function layoutOf(bpffs: string, cookie: bigint): Layout {
     stages: `${root}/stages`,
     effects: `${root}/effects`,
     early: `${root}/early`,
-    earlyLink: (index) => `${root}/early/${index}`,
+    earlyLink: (index, mode) => `${root}/early/${index}${mode === 'native' ? '' : `-${mode}`}`,
     earlyProgram: (number, family) => `${generation(number)}/${family}-early`,
     map: (name) => `${root}/${name}`,
     stub: (point) => `${root}/stubs/${pointName(point)}`,

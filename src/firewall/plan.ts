@@ -15,7 +15,7 @@ import type { NamedTable } from '../policy/named.ts';
 import { counterAt, isColumns, type RuleSequence, ruleSequence } from '../policy/policy-columns.ts';
 import type { Question } from '../policy/question.ts';
 import type { Ruleset } from '../rules/model.ts';
-import { type EarlyDevice, type EarlyPlan, planEarly } from './early-plan.ts';
+import { type EarlyOptions, type EarlyPlan, planEarly } from './early-plan.ts';
 import type { HookBridge } from './effect-rules.ts';
 import { journalMap } from './live/journal.ts';
 import { missingSets } from './mentions.ts';
@@ -83,7 +83,7 @@ export interface PlanOptions {
   /** What the machine has of what the rules name; absent where no machine was asked. */
   readonly objects?: KernelObjects | undefined;
   /** Devices on which packets are to be dropped early, where that is certain to be the same. */
-  readonly early?: readonly EarlyDevice[];
+  readonly early?: EarlyOptions;
   /** Lists and tables with names that are there already, or that an earlier plan makes (plan-families.ts). */
   readonly named?: readonly NamedTable[];
   /** Keys of those that rules of the other family's tables in the kernel use. */
@@ -138,7 +138,7 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts, op
       ...(compiled.named.length === 0 ? {} : { named: compiled.named }),
       conntrack: compiled.needs.conntrack.includes(ruleset.family),
       log: compiled.needs.log,
-      ...(early?.programs === undefined ? {} : { early: early.devices }),
+      ...(early?.programs === undefined ? {} : { early: options.early!.wish }),
     },
   });
 }

@@ -9,7 +9,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import type { NamedMap } from '../codegen/netfilter/state/named-map.ts';
 import type { Family, Hook, TableName } from '../packet/netfilter.ts';
 import type { RejectWith } from '../policy/ir.ts';
-import type { EarlyDevice } from './early-plan.ts';
+import type { EarlyWish } from './early-devices.ts';
 import type { HookBridge } from './effect-rules.ts';
 
 export interface GenerationState {
@@ -33,8 +33,8 @@ export interface FamilyState {
   readonly named?: readonly NamedMap[];
   readonly conntrack: boolean;
   readonly log: boolean;
-  /** Devices that its early program is meant for; absent: it has none. */
-  readonly early?: readonly EarlyDevice[];
+  /** Devices that its early programs are meant for, as they were said; absent: it has none. */
+  readonly early?: EarlyWish;
   /** What the numbers of its effects begin with; absent: it has none. */
   readonly effectBase?: number;
 }

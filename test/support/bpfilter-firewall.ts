@@ -1,5 +1,6 @@
 /** bpfilter as one side of a comparison, in this process. */
 import { formatDiagnostic } from '../../src/diagnostics/diagnostic.ts';
+import { wishedDevices } from '../../src/firewall/early-devices.ts';
 import { flush } from '../../src/firewall/flush.ts';
 import { applyPlans } from '../../src/firewall/install.ts';
 import { namesInForce } from '../../src/firewall/names-in-force.ts';
@@ -49,8 +50,9 @@ function firewall(label: string, early: boolean): FirewallKind {
         });
         const objects = withSession(namespace, () => readObjects(rulesets));
         const named = withSession(namespace, ({ layout }) => namesInForce(layout));
-        const devices = withSession(namespace, networkDevices).filter(({ driver }) => early && driver === 'veth');
-        const options = { counters: false, objects, ...(early ? { early: devices } : {}) };
+        const wish = { words: ['auto'], mode: 'native' } as const;
+        const devices = wishedDevices(wish, withSession(namespace, networkDevices));
+        const options = { counters: false, objects, ...(early ? { early: { wish, devices } } : {}) };
         const plans = planFamilies(rulesets, facts, options, named).map((planned) => {
           if (planned.plan === undefined || hasErrors(planned.diagnostics)) {
             throw new Error(planned.diagnostics.map(formatDiagnostic).join('\n'));

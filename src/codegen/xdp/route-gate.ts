@@ -66,6 +66,8 @@ const LEAST_MTU = { ipv4: 68, ipv6: 1280 } as const;
 const DONT_FRAGMENT = 0x40;
 const XFRM = { out: 1, forward: 2, accept: 2 } as const;
 const MOST_ADDRESSES = 16;
+/** The kind of a device whose frames are in packet buffers, as it lies in memory. */
+const VETH = 0x68746576;
 
 export type RouteWays = Partial<Record<RouteHook, StageSlot>>;
 
@@ -103,6 +105,11 @@ function emitMark(ctx: HookContext, pass: Label): void {
   const { out, facts } = ctx;
   const unmarked = out.label('unmarked');
   out.emit(
+    ldx.dw(R1, R10, CELLS.device),
+    ...readKernel('dw', R1, R1, memberPlace(facts, 'net_device.rtnl_link_ops').offset),
+    ...readKernel('dw', R1, R1, memberPlace(facts, 'rtnl_link_ops.kind').offset),
+    ...readKernel('w', R1, R1, 0),
+    jne.imm(R1, VETH, unmarked),
     mov.reg(R1, CTX),
     call.kfunc('bpf_cast_to_kern_ctx'),
     ...readKernel('dw', R1, R0, memberPlace(facts, 'veth_xdp_buff.skb').offset),

@@ -9,7 +9,23 @@
  * All of that is looked at for every frame: devices change while programs stay.
  */
 
-import { add, and, at, call, exit, jeq, jgt, jne, lddw, ldx, lsh, mov, stx } from '../../bpf/assembly.ts';
+import {
+  add,
+  and,
+  at,
+  call,
+  exit,
+  ja,
+  jeq,
+  jgt,
+  jne,
+  lddw,
+  ldx,
+  lsh,
+  mov,
+  movStructId,
+  stx,
+} from '../../bpf/assembly.ts';
 import { buildProgram } from '../../bpf/builder.ts';
 import type { CodeItem } from '../../bpf/code.ts';
 import type { KernelFacts } from '../../bpf/facts.ts';
@@ -45,26 +61,41 @@ const TYPE = { ipv4: 0x0008, ipv6: 0xdd86 } as const satisfies Record<Family, nu
 const ARPHRD_ETHER = 1;
 const XDP_BUFF = -8;
 
-/** The program for veth devices. Throws MissingMember. */
-export function earlyStub(facts: KernelFacts): ProgramSpec {
+/**
+ * How the tag of a VLAN can reach a device's program. `veth`, in its driver's own mode: beside the frame, in a packet buffer that can be looked
+ * at. `other`: beside the frame where nobody sees it, unless the device takes no tags out of frames.
+ */
+export const STUB_KINDS = ['veth', 'other'] as const;
+export type StubKind = (typeof STUB_KINDS)[number];
+
+/** Throws MissingMember. */
+export function earlyStub(facts: KernelFacts, kind: StubKind): ProgramSpec {
   const place = (name: Parameters<typeof memberPlace>[1]): number => memberPlace(facts, name).offset;
+  // A number that the verifier knows makes a jump of a tail call: both ways apart.
+  const jump = (slot: number): readonly CodeItem[] => [
+    mov.reg(R1, R6),
+    lddw.map(R2, EARLY_PROGRAMS.name),
+    mov.imm(R3, slot),
+    call.helper(HELPER.tailCall),
+    ja('pass'),
+  ];
   const family = (name: Family): readonly CodeItem[] => [
     at(name),
     lddw.mapValue(R2, STUB_MAPS.generation),
     ldx.dw(R3, R2, 0),
     jeq.imm(R3, 0, 'pass'),
     and.imm(R3, 1),
-    add.imm(R3, earlySlot(name, 0)),
-    mov.reg(R1, R6),
-    lddw.map(R2, EARLY_PROGRAMS.name),
-    call.helper(HELPER.tailCall),
-    mov.imm(R0, XDP.pass),
-    exit(),
+    jne.imm(R3, 0, `${name}.odd`),
+    ...jump(earlySlot(name, 0)),
+    at(`${name}.odd`),
+    ...jump(earlySlot(name, 1)),
   ];
-  /** Jumps to `pass` if the pointer in the device is not NULL. */
-  const unlessNull = (name: 'net_device.tcx_ingress' | 'net_device.nf_hooks_ingress'): readonly CodeItem[] => [
-    ...readKernel('dw', R1, R8, place(name)),
-    jne.imm(R1, 0, 'pass'),
+  /** r8 = the address in `register` as a structure: one cast for many reads. Uses r0..r5. */
+  const as = (register: number, struct: string): readonly CodeItem[] => [
+    mov.reg(R1, register),
+    movStructId(R2, struct),
+    call.kfunc('bpf_rdonly_cast'),
+    mov.reg(R8, R0),
   ];
   return buildProgram('bf_early', 'xdp', [
     mov.reg(R6, R1),
@@ -85,23 +116,26 @@ export function earlyStub(facts: KernelFacts): ProgramSpec {
     stx.dw(R10, XDP_BUFF, R0),
     ...readKernel('dw', R8, R0, place('xdp_buff.rxq')),
     ...readKernel('dw', R8, R8, place('xdp_rxq_info.dev')),
-    ...readKernel('dw', R1, R8, place('net_device.dev_addr')),
+    ...as(R8, 'net_device'),
+    ldx.dw(R1, R8, place('net_device.dev_addr')),
     ...readKernel('dw', R1, R1, 0),
     lsh.imm(R1, 16),
     jne.reg(R1, R7, 'pass'),
-    ...readKernel('h', R1, R8, place('net_device.type')),
+    ldx.h(R1, R8, place('net_device.type')),
     jne.imm(R1, ARPHRD_ETHER, 'pass'),
-    ...readKernel('dw', R1, R8, place('net_device.adj_list.upper')),
+    ldx.dw(R1, R8, place('net_device.adj_list.upper')),
     // An empty list points to itself.
     mov.reg(R2, R8),
     add.imm(R2, place('net_device.adj_list.upper')),
     jne.reg(R1, R2, 'pass'),
-    ...unlessNull('net_device.tcx_ingress'),
-    ...unlessNull('net_device.nf_hooks_ingress'),
-    ...unlessTagged(place),
+    ldx.dw(R1, R8, place('net_device.tcx_ingress')),
+    jne.imm(R1, 0, 'pass'),
+    ldx.dw(R1, R8, place('net_device.nf_hooks_ingress')),
+    jne.imm(R1, 0, 'pass'),
+    ...(kind === 'veth' ? unlessTagged(place) : unlessTakesTags(place('net_device.features'))),
     jeq.imm(R9, TYPE.ipv4, 'ipv4'),
     // IPv6 may be switched off on the device.
-    ...readKernel('dw', R1, R8, place('net_device.ip6_ptr')),
+    ldx.dw(R1, R8, place('net_device.ip6_ptr')),
     jeq.imm(R1, 0, 'pass'),
     ...readKernel('w', R1, R1, place('inet6_dev.cnf.disable_ipv6')),
     jne.imm(R1, 0, 'pass'),
@@ -128,4 +162,12 @@ function unlessTagged(place: Place): readonly CodeItem[] {
     jne.imm(R1, 0, 'pass'),
     at('untagged'),
   ];
+}
+
+/** NETIF_F_HW_VLAN_CTAG_RX, NETIF_F_HW_VLAN_STAG_RX */
+const TAKES_TAGS = (1n << 8n) | (1n << 46n);
+
+/** r8 = device. */
+function unlessTakesTags(features: number): readonly CodeItem[] {
+  return [ldx.dw(R1, R8, features), lddw.imm(R2, TAKES_TAGS), and.reg(R1, R2), jne.imm(R1, 0, 'pass')];
 }

@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { buildSmallLab, type SmallLab } from '../../test/support/small-lab.ts';
+import { DIFFERENTIAL, suite } from '../../test/support/suite.ts';
+import { exit, mov } from '../bpf/assembly.ts';
+import { buildProgram } from '../bpf/builder.ts';
+import { R0 } from '../bpf/instruction.ts';
+import { followEarlyDevices } from '../firewall/early-follow.ts';
+import { withExclusiveSession, withSession } from '../firewall/session.ts';
+import { openLinkMonitor } from '../kernel/link-monitor.ts';
+import { openPinnedLink } from '../kernel/object.ts';
+import { loadProgram } from '../kernel/program.ts';
+import { indexOfDevice } from '../kernel/rtnetlink.ts';
+import { updateXdpLink } from '../kernel/xdp-link.ts';
+
+const RULES = '*filter\n-A INPUT -p udp -m udp --dport 7 -j DROP\nCOMMIT\n';
+const XDP_PASS = 2;
+
+suite('devices of apply --xdp', DIFFERENTIAL, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'bpfilter-early-'));
+  const file = join(directory, 'rules.v4');
+  let lab: SmallLab;
+
+  beforeEach(() => {
+    lab = buildSmallLab('ea-devices');
+    writeFileSync(file, RULES);
+  });
+  afterEach(async () => {
+    await lab.close();
+    rmSync(file);
+  });
+
+  const link = (...words: readonly string[]): string => lab.inside('ip', 'link', ...words);
+  const attached = (device: string): boolean => lab.inside('ip', '-d', 'link', 'show', device).includes('prog/xdp');
+  const follow = (): readonly string[] =>
+    withExclusiveSession(lab.namespace, 10, ({ layout }) => followEarlyDevices(layout));
+  const counted = async (text: string): Promise<boolean> => (await lab.bpfilter('save', '-c')).stdout.includes(text);
+  const dropped = (device: string): number =>
+    Number(/rx_queue_0_xdp_drops: (\d+)/.exec(lab.inside('ethtool', '-S', device))?.[1]);
+
+  it('names devices by the beginning of their names, and follows them', async () => {
+    const { status, stderr } = await lab.bpfilter('apply', '--xdp', 'f+', file);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(attached('f0')).toBe(true);
+    const monitor = withSession(lab.namespace, openLinkMonitor);
+    try {
+      expect(monitor.changed()).toBe(false);
+      link('add', 'f1', 'type', 'veth', 'peer', 'name', 'g1');
+      expect(monitor.changed()).toBe(true);
+      expect(monitor.changed()).toBe(false);
+    } finally {
+      monitor.close();
+    }
+    expect(attached('f1')).toBe(false);
+    expect(follow()).toEqual([]);
+    expect([attached('f1'), attached('g1')]).toEqual([true, false]);
+    link('set', 'g1', 'name', 'f2');
+    link('set', 'f1', 'name', 'g1');
+    follow();
+    expect([attached('g1'), attached('f2')]).toEqual([false, true]);
+    link('del', 'g1');
+    expect(follow()).toEqual([]);
+    expect(attached('f0')).toBe(true);
+    expect((await lab.bpfilter('flush')).status).toBe(0);
+    expect(attached('f0')).toBe(false);
+    expect(follow()).toEqual([]);
+  });
+
+  it('puts its own program back in the place of another', async () => {
+    await lab.bpfilter('apply', '--xdp', 'f0', file);
+    withSession(lab.namespace, ({ layout }) => {
+      const own = openPinnedLink(layout.earlyLink(indexOfDevice('f0'), 'native'));
+      const program = loadProgram(buildProgram('stranger', 'xdp', [mov.imm(R0, XDP_PASS), exit()]), new Map());
+      updateXdpLink(own, program);
+      program.close();
+      own.close();
+    });
+    lab.send(7, 2);
+    expect(dropped('f0')).toBe(0);
+    expect(await counted('[2:120] -A INPUT')).toBe(true);
+    expect((await lab.bpfilter('apply', '--xdp', 'f0', file)).status).toBe(0);
+    lab.send(7, 3);
+    expect(dropped('f0')).toBe(3);
+    expect(await counted('[3:180] -A INPUT')).toBe(true);
+  });
+
+  it('hangs itself up again where somebody has detached it', async () => {
+    await lab.bpfilter('apply', '--xdp', 'f0', file);
+    withSession(lab.namespace, ({ layout }) => {
+      const own = openPinnedLink(layout.earlyLink(indexOfDevice('f0'), 'native'));
+      own.detach();
+      own.close();
+    });
+    expect(attached('f0')).toBe(false);
+    expect(follow()).toEqual([]);
+    lab.send(7, 3);
+    expect(dropped('f0')).toBe(3);
+  });
+
+  it('takes frames in several pieces on devices with a large MTU', async () => {
+    for (const where of ['inside', 'outside'] as const)
+      lab[where]('ip', 'link', 'set', where === 'inside' ? 'f0' : 'p0', 'mtu', '9000');
+    const { status, stderr } = await lab.bpfilter('apply', '--xdp', 'f0', file);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    lab.send(7, 2, 8000);
+    expect(dropped('f0')).toBe(2);
+    expect(await counted('[2:16056] -A INPUT')).toBe(true);
+  });
+
+  it('says what stands in the way, and enforces the rules all the same', async () => {
+    const incapable = await lab.bpfilter('apply', '--xdp', 'lo', file);
+    expect(incapable.status).toBe(0);
+    expect(incapable.stderr).toContain('no early drop on lo: [xdp-incapable] its driver cannot run XDP programs');
+    lab.send(7, 2);
+    expect(await counted('[2:120] -A INPUT')).toBe(true);
+    const generic = await lab.bpfilter('apply', '--xdp', 'lo,f0', '--xdp-mode', 'generic', file);
+    expect(generic.stderr).toContain('no early drop on f0: [xdp-generic]');
+    expect(generic.stderr).not.toContain('lo');
+    expect(lab.inside('ip', 'link', 'show', 'lo')).toContain('xdpgeneric');
+    // The other mode, and back.
+    expect((await lab.bpfilter('apply', '--xdp', 'f0', file)).stderr).toBe('');
+    expect([attached('lo'), attached('f0')]).toEqual([false, true]);
+  });
+
+  it.each([
+    [['--xdp', 'nowhere'], '[xdp-no-device] there is no network device "nowhere"'],
+    [['--xdp', 'f0', '--xdp-mode', 'offload'], '[xdp-offload] a network card cannot run these programs'],
+    [['--xdp', 'f0', '--xdp-mode', 'fast'], '"fast" is none of native, generic, offload'],
+    [['--xdp-mode', 'native'], 'only together with --xdp'],
+  ] as const)('refuses %j', async (options, text) => {
+    const { status, stderr } = await lab.bpfilter('apply', ...options, file);
+    expect(status).toBe(2);
+    expect(stderr).toContain(text);
+  });
+});
