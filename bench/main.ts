@@ -4,11 +4,13 @@
  */
 import { cpus, loadavg, release } from 'node:os';
 import { CLASSIFICATION_BENCHES } from './classification.ts';
+import { commandTimes } from './commands.ts';
 import { earlyDrop } from './early-drop.ts';
 import { loadTime } from './load-time.ts';
 import { writeTables } from './markdown.ts';
 import { netfilterCost } from './netfilter-cost.ts';
 import { type Bench, type BenchRow, formatRows, keepsBar } from './result.ts';
+import { COMPACTION_BENCHES } from './rivals/compaction.ts';
 import { CONTROL_BENCHES } from './rivals/control.ts';
 import { LIVE_BENCHES } from './rivals/live.ts';
 import { STACK_BENCHES } from './rivals/stack.ts';
@@ -16,10 +18,12 @@ import { STACK_BENCHES } from './rivals/stack.ts';
 const BENCHES: readonly Bench[] = [
   netfilterCost,
   loadTime,
+  commandTimes,
   earlyDrop,
   ...CLASSIFICATION_BENCHES,
   ...CONTROL_BENCHES,
   ...LIVE_BENCHES,
+  ...COMPACTION_BENCHES,
   ...STACK_BENCHES,
 ];
 
@@ -43,7 +47,7 @@ function means(word: string, name: string): boolean {
 
 const DOCUMENT = 'docs/performance.md';
 
-function run(words: readonly string[], write: boolean): number {
+async function run(words: readonly string[], write: boolean): Promise<number> {
   if (process.getuid?.() !== 0) {
     process.stderr.write('the benchmarks load BPF programs: run them as root\n');
     return 4;
@@ -54,7 +58,7 @@ function run(words: readonly string[], write: boolean): number {
   let failed = false;
   for (const bench of chosen) {
     try {
-      const own = bench.run();
+      const own = await bench.run();
       rows.push(...own);
       process.stderr.write(`${formatRows(own)}\n`);
     } catch (error) {
@@ -80,7 +84,7 @@ function run(words: readonly string[], write: boolean): number {
 }
 
 const given = process.argv.slice(2);
-process.exitCode = run(
+process.exitCode = await run(
   given.filter((word) => word !== '--write'),
   given.includes('--write'),
 );

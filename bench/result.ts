@@ -22,7 +22,7 @@ export function keepsBar(row: BenchRow): boolean | undefined {
 /** One benchmark: returns its rows, or says why it cannot run here. */
 export interface Bench {
   readonly name: string;
-  run(): readonly BenchRow[];
+  run(): readonly BenchRow[] | Promise<readonly BenchRow[]>;
 }
 
 function cells(row: BenchRow): readonly string[] {

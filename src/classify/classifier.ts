@@ -51,12 +51,18 @@ export function buildClassifier(rows: Rows, choice: Choice = 'auto'): Classifier
   return { rows, plan, parts, kind: 'parts', cost };
 }
 
-/** Parts of the rows `list` (ascending), by their first row. @throws RangeError beyond MAX_DIMENSIONS */
-export function buildParts(rows: Rows, records: RecordTable, list: Uint32Array, choice: Choice): readonly Part[] {
+/** Parts of the rows `list` (ascending), by their first row; trees within `mostSlots` as far as that can be. @throws RangeError beyond MAX_DIMENSIONS */
+export function buildParts(
+  rows: Rows,
+  records: RecordTable,
+  list: Uint32Array,
+  choice: Choice,
+  mostSlots?: number,
+): readonly Part[] {
   if (rows.max.length > MAX_DIMENSIONS) throw new RangeError(`more than ${MAX_DIMENSIONS} dimensions`);
   if (choice === 'ordered') return [orderedPart(rows, records)];
   const sorted = (parts: readonly Part[]): readonly Part[] => [...parts].sort((a, b) => a.firstRow - b.firstRow);
-  if (choice === 'trees') return sorted(buildForest(rows, records, list));
+  if (choice === 'trees') return sorted(buildForest(rows, records, list, mostSlots));
 
   const least = choice === 'hashes' ? 1 : Math.max(32, list.length * GROUP_SHARE);
   const hashes: Part[] = [];

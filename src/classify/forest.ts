@@ -25,19 +25,31 @@ export function buildApartOnly(rows: Rows, records: RecordTable, list: Uint32Arr
   return buildApart(rows, records, list, dividedDimensions(rows, list), 2);
 }
 
-/** Trees of the rows `list` (ascending). */
-export function buildForest(rows: Rows, records: RecordTable, list: Uint32Array): readonly Part[] {
+/** Trees of the rows `list` (ascending); joined only where they stay within `mostSlots`. */
+export function buildForest(
+  rows: Rows,
+  records: RecordTable,
+  list: Uint32Array,
+  mostSlots: number = Number.POSITIVE_INFINITY,
+): readonly Part[] {
   let parts: readonly Part[] = buildApart(rows, records, list, dividedDimensions(rows, list), 2);
   // The smallest first: it is the quickest to try, and a walk of its own is worth least.
   for (let joined: readonly Part[] | undefined = parts; joined !== undefined; ) {
     parts = joined;
-    joined = joinOnce(rows, records, parts, list.length);
+    joined = joinOnce(rows, records, parts, list.length, mostSlots);
   }
   return parts;
 }
 
 /** The parts with two of them joined, if some pair makes look-ups cheaper. */
-function joinOnce(rows: Rows, records: RecordTable, parts: readonly Part[], total: number): Part[] | undefined {
+function joinOnce(
+  rows: Rows,
+  records: RecordTable,
+  parts: readonly Part[],
+  total: number,
+  mostSlots: number,
+): Part[] | undefined {
+  const slots = parts.reduce((sum, part) => sum + part.slots, 0);
   const now = partsCost(parts, total).nanoseconds;
   const order = [...parts].sort((a, b) => a.list.length - b.list.length);
   for (let a = 0; a < order.length; a++) {
@@ -46,7 +58,8 @@ function joinOnce(rows: Rows, records: RecordTable, parts: readonly Part[], tota
     for (let b = a + 1; b < order.length; b++) {
       const [one, two] = [order[a]!, order[b]!];
       if (!worthTrying(rows, records, one.list, two.list)) continue;
-      const limit = 2 * (one.slots + two.slots) + MAY_GROW;
+      const apart = one.slots + two.slots;
+      const limit = Math.min(2 * apart + MAY_GROW, mostSlots - slots + apart);
       const joined = treePart(rows, records, mergeLists(one.list, two.list), limit);
       if (joined === undefined) continue;
       const next = [...order.filter((part) => part !== one && part !== two), joined];

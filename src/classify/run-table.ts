@@ -66,7 +66,7 @@ export function buildRunTable(
   if (longest > MAX_LEAF_SLOTS) return undefined;
   const slots = parts.reduce((sum, { part }) => sum + part.slots, 0);
   const buckets = parts.reduce((sum, { part }) => sum + (part.hash === undefined ? 0 : 1 << part.hash.bits), 0);
-  const layout = regionLayout(withRoom(rows.count), 2 * slots + LEAST_ROOM + COPIES * buckets);
+  const layout = regionLayout(withRoom(rows.count), Math.ceil(ROOM * slots) + LEAST_ROOM + COPIES * buckets);
   const { actions, ofEntry } = runActions(rules, run, shared);
   const payload = payloadOf(rules, run, rows, ofEntry, { counterOffset, ordered, ...(shared && { shared }) });
   const shape: RunShape = {
@@ -89,7 +89,9 @@ function goingOn(rows: Rows): number {
   return count;
 }
 
-/** Slots free at first, besides as many as are in use: changes write beside the old, and compaction beside all of it. */
+/** Slots for each that is in use at first: changes write beside the old, and compaction beside all of it. */
+const ROOM = 2.5;
+/** And free besides. */
 const LEAST_ROOM = 2048;
 /** Copies of a hash's buckets, one for each change that goes by before those of the first are given back. */
 const COPIES = 6;

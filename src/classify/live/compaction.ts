@@ -3,15 +3,11 @@
  * time (another thread, too), and the parts take the place of the old ones with one change.
  */
 import type { Part } from '../part.ts';
-import { relocateTree, thresholdCount } from '../relocate.ts';
 import type { Rows } from '../rows.ts';
-import { CHILD_SHIFT, FIRST_ROW_WORD, LEAF, LEAF_CONTINUES, NOTHING, SLOT_WORDS } from '../slots.ts';
 import type { LiveRows } from './live-rows.ts';
 import type { LivePart } from './parts.ts';
 import { isRuleTree } from './placement.ts';
-import type { Transaction } from './transaction.ts';
-import { giveTree, type LiveLimits } from './tree.ts';
-import type { TreePart } from './tree-part.ts';
+import type { LiveLimits } from './tree.ts';
 
 /** Rows in order, to be made into trees (`buildClassifier(rows, 'trees')`). */
 export interface Snapshot {
@@ -24,21 +20,32 @@ export interface Snapshot {
 export interface RowsCopy extends Pick<LiveRows, 'count' | 'max' | 'lo' | 'hi' | 'entry' | 'final' | 'order'> {
   /** 1: the row lies in a tree of rules. */
   readonly inTree: Uint8Array;
+  /** Slots that the new trees should not exceed. */
+  readonly mostSlots: number;
 }
 
-export function copyRows(rows: LiveRows, isIn: (row: number) => boolean): RowsCopy {
+export function copyRows(rows: LiveRows, isIn: (row: number) => boolean, mostSlots: number): RowsCopy {
   const { count, max } = rows;
   const inTree = new Uint8Array(count);
   for (let row = 0; row < count; row++) if (rows.alive[row] === 1 && isIn(row)) inTree[row] = 1;
   const copy = (column: Uint32Array): Uint32Array => column.slice(0, count);
   return {
-    ...{ count, max, inTree, lo: rows.lo.map(copy), hi: rows.hi.map(copy) },
+    ...{ count, max, inTree, mostSlots, lo: rows.lo.map(copy), hi: rows.hi.map(copy) },
     ...{ entry: copy(rows.entry), order: copy(rows.order), final: rows.final.slice(0, count) },
   };
 }
 
 /** The rows that lie in trees, in order. */
-export function takeSnapshot({ count, max, lo, hi, entry, order, final, inTree }: RowsCopy): Snapshot {
+export function takeSnapshot({
+  count,
+  max,
+  lo,
+  hi,
+  entry,
+  order,
+  final,
+  inTree,
+}: Omit<RowsCopy, 'mostSlots'>): Snapshot {
   // Order and id in one number of 53 bits: sorted without a function.
   const keys = new Float64Array(count);
   let taken = 0;
@@ -64,53 +71,4 @@ export function misfit(
     ({ depth, longestLeaf, hash }) => hash === undefined && depth <= limits.levels && longestLeaf <= limits.leafSlots,
   );
   return fits ? undefined : 'shape';
-}
-
-/** The slots of a tree of the snapshot's rows as they are from slot `base` of a heap on, with the run's ids for rows. */
-export function placeTree(words: Uint32Array, slots: number, base: number, ids: Uint32Array): Uint32Array<ArrayBuffer> {
-  const placed = words.slice(0, slots * SLOT_WORDS);
-  renameRows(placed, 0, ids);
-  relocateTree(placed, 0, base);
-  return placed;
-}
-
-/** Puts trees where others were, `bases` being where they lie. The slots of the old ones are given back. */
-export function replaceTrees(
-  transaction: Transaction,
-  old: readonly TreePart[],
-  trees: readonly Pick<Part, 'list'>[],
-  bases: readonly number[],
-  ids: Uint32Array,
-  partOf: Int16Array,
-): void {
-  const { rows } = transaction;
-  old.forEach((tree, i) => {
-    if (tree.root >= 0) {
-      giveTree(transaction, tree.root);
-      transaction.give(tree.root, 1);
-    }
-    const built = trees[i];
-    tree.root = built === undefined ? -1 : bases[i]!;
-    tree.rows = built === undefined ? 0 : built.list.length;
-    tree.members = built === undefined ? new Set() : undefined;
-    if (built === undefined) return;
-    for (const row of built.list) {
-      const id = ids[row]!;
-      partOf[id] = tree.place;
-      tree.firstOrder = Math.min(tree.firstOrder, rows.order[id]!);
-    }
-  });
-}
-
-function renameRows(words: Uint32Array, slot: number, ids: Uint32Array): void {
-  const at = slot * SLOT_WORDS;
-  const head = words[at]!;
-  if ((head & LEAF) !== 0) {
-    for (let i = FIRST_ROW_WORD; i < SLOT_WORDS && words[at + i] !== NOTHING; i++) words[at + i] = ids[words[at + i]!]!;
-    if ((head & LEAF_CONTINUES) !== 0) renameRows(words, slot + 1, ids);
-    return;
-  }
-  const first = head >>> CHILD_SHIFT;
-  const thresholds = thresholdCount(words, slot);
-  for (let child = 0; child <= thresholds; child++) renameRows(words, first + child, ids);
 }

@@ -14,6 +14,8 @@ export interface Heap {
   take(count: number): number;
   /** Gives slots back that were taken. */
   give(first: number, count: number): void;
+  /** Slots of the longest free range. */
+  longest(): number;
   /** 0: all that is free is one range. Near 1: it is dust. */
   fragmentation(): number;
 }
@@ -65,6 +67,13 @@ export function createHeap(slots: number, used: number): Heap {
     }
     return NONE;
   };
+  const longest = (): number => {
+    let most = 0;
+    for (let list = LISTS - 1; list >= 0 && most === 0; list--) {
+      for (let first = heads[list]!; first !== NONE; first = next[first]!) most = Math.max(most, length[first]!);
+    }
+    return most;
+  };
   if (slots > used) link(used, slots - used);
 
   return {
@@ -91,14 +100,8 @@ export function createHeap(slots: number, used: number): Heap {
       if (to < slots && starts[to] === 1) to += unlink(to);
       link(from, to - from);
     },
-    fragmentation() {
-      let longest = 0;
-      for (let list = LISTS - 1; list >= 0 && longest === 0; list--) {
-        for (let first = heads[list]!; first !== NONE; first = next[first]!)
-          longest = Math.max(longest, length[first]!);
-      }
-      return free === 0 ? 0 : 1 - longest / free;
-    },
+    longest,
+    fragmentation: () => (free === 0 ? 0 : 1 - longest() / free),
   };
 }
 

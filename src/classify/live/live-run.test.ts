@@ -18,8 +18,9 @@ import { buildClassifier } from '../classifier.ts';
 import { REGION } from '../image.ts';
 import type { Part } from '../part.ts';
 import type { Change, LiveRule, Outcome, Write } from './change.ts';
-import { placeTree, takeSnapshot } from './compaction.ts';
+import { takeSnapshot } from './compaction.ts';
 import type { LiveRun } from './live-run.ts';
+import { placeTree } from './place-tree.ts';
 
 function done(outcome: Outcome): Change {
   if (outcome.kind === 'full') throw new Error(outcome.why);
@@ -34,15 +35,22 @@ interface Built {
 /** Trees taken in one go, or written to reserved room before. */
 function adopted(live: LiveRun, { ids, parts }: Built, whole: boolean, bring: (written: Write) => void): Outcome {
   if (whole) return live.adopt(parts);
-  const bases = live.reserve(parts);
-  if ('kind' in bases) {
+  const rooms = live.reserve(parts);
+  if ('kind' in rooms) {
     live.abandon();
-    return bases;
+    return rooms;
   }
-  parts.forEach(({ words, slots }, i) => {
-    bring(live.fill(bases[i]!, placeTree(words, slots, bases[i]!, ids)));
-  });
-  return live.adopt(parts, bases, ids);
+  const used = parts.map(({ words }, i) =>
+    placeTree(words, rooms[i]!, ids, live.rows.records.stride).map((content, p) => {
+      bring(live.fill(rooms[i]![p]!.first, content));
+      return content.length / 8;
+    }),
+  );
+  live.begin(parts, rooms, used, ids);
+  const brought = live.catchUp(2);
+  if ('kind' in brought) throw new Error(brought.why);
+  for (const written of brought.writes) bring(written);
+  return live.adopt();
 }
 
 describe('a run that changes', () => {

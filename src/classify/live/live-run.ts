@@ -10,15 +10,15 @@ import { ACTIONS } from '../shape.ts';
 import { type Adoption, createAdoption } from './adoption.ts';
 import type { Change, Edit, LiveRule, Outcome, Refusal } from './change.ts';
 import { bucketsCopied } from './hash-part.ts';
-import { createHeap } from './heap.ts';
 import { type Box, boxOf, createLiveRows, type LiveRows } from './live-rows.ts';
 import { guardRowsOf, rankEntries, startParts, writeTable } from './parts.ts';
-import { createPlacement, isTree, OVERLAY_ROWS } from './placement.ts';
+import { createPlacement, isRuleTree, isTree, OVERLAY_ROWS } from './placement.ts';
 import { heapOf, type Place } from './read.ts';
 import { OrderFull, RowsFull, reasonOf } from './reasons.ts';
 import { createSequence, NOBODY } from './sequence.ts';
 import { beginTransaction, payloadOffset, type Transaction } from './transaction.ts';
-import type { LiveLimits } from './tree.ts';
+import { type LiveLimits, sweepTrees } from './tree.ts';
+import { createZonedHeap } from './zoned-heap.ts';
 
 export interface LiveSource {
   /** The rows of the rules; then those of each guard, whose entries begin anew. */
@@ -50,7 +50,9 @@ export interface LiveRun extends Adoption {
   /** All edits come into force at once. */
   change(edits: readonly Edit[]): Outcome;
   /** No reader is left that began before the commit of change `number`: what it and those before it replaced may be used again. */
-  release(number: number): void;
+  release(number: number, later?: boolean): void;
+  /** Gives about `most` slots of trees back that were released `later`; true when nothing is left. */
+  sweep(most: number): boolean;
   /** The order of a rule, as look-ups begin at it or behind it. */
   orderOf(id: number): number;
   status(): LiveStatus;
@@ -79,6 +81,7 @@ interface Pending {
   readonly freed: readonly number[];
   readonly rowsFreed: readonly number[];
   readonly rulesFreed: readonly number[];
+  readonly dropped: readonly number[];
   /** The table that it replaced, or the place of its store. */
   readonly table: number;
   readonly place: number;
@@ -106,7 +109,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
   const base = {
     region,
     heapOffset: layout.heap,
-    heap: createHeap(layout.heapSlots, used),
+    heap: createZonedHeap(layout.heapSlots, used),
     words: heapOf(region, layout),
     rows,
     limits,
@@ -125,6 +128,8 @@ export function createLiveRun(source: LiveSource): LiveRun {
   const placement = createPlacement({ region, rows, parts, partOf, passesOver, quiet });
   const freeRules: number[] = [];
   let ruleCount = ruleTotal;
+  /** Trees that nobody reads any more (tree.ts, `sweepTrees`). */
+  const unswept: number[] = [];
   let rowsTaken = initial.count;
   let pending: Pending[] = [];
   let latest = 0;
@@ -253,6 +258,7 @@ export function createLiveRun(source: LiveSource): LiveRun {
     const scarce =
       base.heap.free < Math.min(RESERVE_SLOTS, layout.heapSlots >> 3) + copies ||
       rowsTaken + boxes + CROWD > layout.rowCapacity;
+    if (scarce) sweep(Number.POSITIVE_INFINITY);
     if (scarce && pending.length > 0) return { kind: 'full', why: 'waiting' };
     const transaction = beginTransaction(base, ++transactions, alone);
     let done: ReturnType<typeof apply>;
@@ -269,8 +275,8 @@ export function createLiveRun(source: LiveSource): LiveRun {
   function finish(transaction: Transaction, done: { readonly ids: number[]; readonly gone: number[] }): Change {
     latest++;
     const { commit } = transaction;
-    const { freed, rowsFreed } = transaction;
-    const last = { number: latest, freed, rowsFreed, rulesFreed: done.gone };
+    const { freed, rowsFreed, dropped } = transaction;
+    const last = { number: latest, freed, rowsFreed, dropped, rulesFreed: done.gone };
     let mustWait: boolean;
     if (commit === undefined) {
       const table = (active + 1) % TABLES;
@@ -297,6 +303,11 @@ export function createLiveRun(source: LiveSource): LiveRun {
     return result;
   }
 
+  function sweep(most: number): boolean {
+    const { words, heap } = base;
+    return sweepTrees({ words, rows, give: heap.give }, unswept, most);
+  }
+
   function overlayRows(): number {
     let sum = 0;
     for (const part of parts) if (isTree(part) && part.members !== undefined) sum += part.rows;
@@ -306,6 +317,10 @@ export function createLiveRun(source: LiveSource): LiveRun {
   const { hold, ...adoption } = createAdoption({
     base,
     placement,
+    treeSlots: source.parts.reduce(
+      (sum, { place, part }) => sum + (parts.some((own) => own.place === place && isRuleTree(own)) ? part.slots : 0),
+      0,
+    ),
     begin: () => beginTransaction(base, ++transactions, false),
     finish: (transaction) => finish(transaction, { ids: [], gone: [] }),
     giveRows,
@@ -326,15 +341,18 @@ export function createLiveRun(source: LiveSource): LiveRun {
     rules: ruleTotal,
     change,
     ...adoption,
-    release(number) {
+    release(number, later = false) {
       const over = pending.filter((earlier) => earlier.number <= number);
       pending = pending.filter((earlier) => earlier.number > number);
-      for (const { freed, rowsFreed, rulesFreed } of over) {
+      for (const { freed, rowsFreed, rulesFreed, dropped } of over) {
+        unswept.push(...dropped.flatMap((root) => [1, ~root, root]));
         for (let i = 0; i < freed.length; i += 2) base.heap.give(freed[i]!, freed[i + 1]!);
         if (!hold(rowsFreed)) giveRows(rowsFreed);
         freeRules.push(...rulesFreed);
       }
+      if (!later) sweep(Number.POSITIVE_INFINITY);
     },
+    sweep,
     orderOf: (id) => 2 * sequence.order[id]!,
     status: () => ({
       freeSlots: base.heap.free,

@@ -11,6 +11,8 @@ export interface Transaction extends TreeMemory {
   readonly alone: boolean;
   /** Pairs of first slot and count, to be given back when no reader is left. */
   readonly freed: number[];
+  /** Roots of whole trees that are given back then, slots of their own. */
+  readonly dropped: number[];
   /** Rows whose ids may be used again then. */
   readonly rowsFreed: number[];
   /** A store that makes the whole change, instead of another table. */
@@ -45,6 +47,7 @@ export function beginTransaction(base: TransactionBase, number: number, alone: b
     limits: base.limits,
     alone,
     freed,
+    dropped: [],
     rowsFreed: [],
     take(count) {
       const first = heap.take(count);

@@ -42,6 +42,9 @@ export interface TreeMemory {
   give(first: number, count: number): void;
 }
 
+/** What giving trees back takes. */
+type FreedMemory = Pick<TreeMemory, 'words' | 'rows' | 'give'>;
+
 /** The eight words of a slot. */
 export type Slot = Uint32Array;
 
@@ -92,6 +95,35 @@ export function giveTree(memory: TreeMemory, slot: number): void {
     for (let child = 0; child <= thresholds; child++) giveTree(memory, first + child);
     memory.give(first, thresholds + 1);
   }
+}
+
+/**
+ * Gives a tree back that nobody reads any more, bit by bit: `stack` holds its root at first. About `most` slots are looked at; true when the
+ * stack is empty. A negative number stands for slots from ~number on, and their count below it.
+ */
+export function sweepTrees(memory: FreedMemory, stack: number[], most: number): boolean {
+  const { words } = memory;
+  for (let left = most; left > 0 && stack.length > 0; left--) {
+    const slot = stack.pop()!;
+    if (slot < 0) {
+      memory.give(~slot, stack.pop()!);
+      continue;
+    }
+    const head = words[slot * SLOT_WORDS]!;
+    if ((head & LEAF) !== 0) {
+      giveRecords(memory, slot);
+      continue;
+    }
+    const first = head >>> CHILD_SHIFT;
+    const thresholds = thresholdCount(words, slot);
+    if (thresholds === 0) {
+      giveLongLeaf(memory, first);
+      continue;
+    }
+    stack.push(thresholds + 1, ~first);
+    for (let child = 0; child <= thresholds; child++) stack.push(first + child);
+  }
+  return stack.length === 0;
 }
 
 /**
@@ -176,7 +208,7 @@ function exceeded(words: Uint32Array, at: number, thresholds: number, value: num
   return count;
 }
 
-function giveRecords(memory: TreeMemory, slot: number): void {
+function giveRecords(memory: FreedMemory, slot: number): void {
   const at = slot * SLOT_WORDS;
   let count = 0;
   while (count < SLOT_ROWS && memory.words[at + FIRST_ROW_WORD + count] !== NOTHING) count++;
@@ -184,7 +216,7 @@ function giveRecords(memory: TreeMemory, slot: number): void {
 }
 
 /** A leaf of several slots, which lie side by side. */
-function giveLongLeaf(memory: TreeMemory, first: number): void {
+function giveLongLeaf(memory: FreedMemory, first: number): void {
   let slot = first;
   for (; ; slot++) {
     giveRecords(memory, slot);

@@ -3,7 +3,7 @@
  * thread, written to free memory bit by bit, and put into force with one store. Changes go on meanwhile; rules, counters and journal
  * know nothing of it, so a kill at any instant leaves what was in force.
  */
-import type { BuiltTree } from '../../classify/live/adoption.ts';
+import type { Room } from '../../classify/live/adoption.ts';
 import type { Change } from '../../classify/live/change.ts';
 import { SLOT_WORDS } from '../../classify/slots.ts';
 import type { LiveSegment } from './live-table.ts';
@@ -36,6 +36,9 @@ export interface BackgroundCompaction {
 const MANY = { changes: 512, share: 1 / 16 } as const;
 /** Bytes that are written before others have their turn. */
 const SLICE = 1 << 20;
+/** Rows that are brought into new trees, and slots of old trees that are given back, before others have their turn. */
+const CATCH_UP = 2;
+const SWEEP = 8192;
 /** After trees that did not fit it is not tried again before so many more changes. */
 const PATIENCE = 2000;
 
@@ -66,8 +69,8 @@ export function backgroundCompaction(host: CompactionHost): BackgroundCompaction
   };
 
   /** Look-ups stay as they are: right, and a little slower. */
-  const giveUp = (segment: LiveSegment, trees: readonly BuiltTree[] = [], bases: readonly number[] = []): void => {
-    segment.run.abandon(trees, bases);
+  const giveUp = (segment: LiveSegment, rooms: readonly Room[] = []): void => {
+    segment.run.abandon(rooms);
     changes.set(segment, -PATIENCE);
   };
 
@@ -82,24 +85,40 @@ export function backgroundCompaction(host: CompactionHost): BackgroundCompaction
     if (closed) return;
     if (built === undefined) return giveUp(segment);
     const { trees, ids } = built;
-    const bases = run.reserve(trees);
-    if ('kind' in bases) return giveUp(segment);
-    const words = await builder.place(bases).catch(() => undefined);
-    if (words === undefined) return giveUp(segment, trees, bases);
-    for (const [i, tree] of words.entries()) {
-      for (let at = 0; at < tree.length; at += SLICE / 4) {
-        if (closed) return;
-        const { offset, bytes } = run.fill(bases[i]! + at / SLOT_WORDS, tree.subarray(at, at + SLICE / 4));
-        host.write(segment, offset, bytes);
-        await turn();
+    const rooms = run.reserve(trees);
+    if ('kind' in rooms) return giveUp(segment);
+    const contents = await builder.place(rooms).catch(() => undefined);
+    if (contents === undefined) return giveUp(segment, rooms);
+    for (const [i, room] of rooms.entries()) {
+      for (const [p, { first }] of room.entries()) {
+        const words = contents[i]![p]!;
+        for (let at = 0; at < words.length; at += SLICE / 4) {
+          if (closed) return;
+          const { offset, bytes } = run.fill(first + at / SLOT_WORDS, words.subarray(at, at + SLICE / 4));
+          host.write(segment, offset, bytes);
+          if (bytes.length === SLICE) await turn();
+        }
       }
     }
     await host.grace();
     if (closed) return;
-    const outcome = run.adopt(trees, bases, ids);
+    const used = contents.map((pieces) => pieces.map((words) => words.length / SLOT_WORDS));
+    run.begin(trees, rooms, used, ids);
+    for (let left = true; left; ) {
+      const brought = run.catchUp(CATCH_UP);
+      // Trees that changes do not fit into.
+      if ('kind' in brought) return giveUp(segment);
+      for (const { offset, bytes } of brought.writes) host.write(segment, offset, bytes);
+      left = brought.left;
+      await turn();
+      if (closed) return;
+    }
+    const outcome = run.adopt();
     if (outcome.kind !== 'change') return;
     host.perform(segment, outcome);
     count++;
+    await host.grace();
+    while (!closed && !run.sweep(SWEEP)) await turn();
   };
 
   return {
@@ -118,7 +137,10 @@ export function backgroundCompaction(host: CompactionHost): BackgroundCompaction
       begin();
     },
     async done() {
+      // What works in the background keeps no process from ending; whoever waits for it does.
+      const here = setInterval(() => {}, 1000);
       while (under !== undefined) await under;
+      clearInterval(here);
     },
     close() {
       closed = true;

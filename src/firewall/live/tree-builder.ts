@@ -1,14 +1,17 @@
 /** Trees of a look-up built anew while the process goes on: on a thread of their own. */
-import { Worker } from 'node:worker_threads';
-import { buildClassifier } from '../../classify/classifier.ts';
-import type { BuiltTree } from '../../classify/live/adoption.ts';
-import { placeTree, type RowsCopy, takeSnapshot } from '../../classify/live/compaction.ts';
+import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { buildParts } from '../../classify/classifier.ts';
+import { encodeRecords } from '../../classify/lanes.ts';
+import type { BuiltTree, Room } from '../../classify/live/adoption.ts';
+import { type RowsCopy, takeSnapshot } from '../../classify/live/compaction.ts';
+import { placeTree } from '../../classify/live/place-tree.ts';
+import type { Part } from '../../classify/part.ts';
 
 /** Builds once. Owns the thread; close() ends it at any time. */
 export interface TreeBuilder {
   build(rows: RowsCopy): Promise<BuiltTrees>;
-  /** The slots of the trees for these places in the heap. */
-  place(bases: readonly number[]): Promise<readonly Uint32Array[]>;
+  /** What stands in the pieces of the trees' rooms. */
+  place(rooms: readonly Room[]): Promise<readonly (readonly Uint32Array[])[]>;
   close(): void;
 }
 
@@ -19,34 +22,56 @@ export interface BuiltTrees {
 }
 
 /** What the thread is asked for: rows first, then the places. */
-export type TreeRequest = { readonly rows: RowsCopy } | { readonly bases: readonly number[] };
+export type TreeRequest = { readonly rows: RowsCopy } | { readonly rooms: readonly Room[] };
 
 /** The work itself, on whichever thread. */
 export interface TreeWork {
   build(rows: RowsCopy): BuiltTrees;
-  place(bases: readonly number[]): readonly Uint32Array<ArrayBuffer>[];
+  place(rooms: readonly Room[]): readonly (readonly Uint32Array<ArrayBuffer>[])[];
 }
 
 export function treeWork(): TreeWork {
-  let parts: ReturnType<typeof buildClassifier>['parts'] = [];
+  let parts: readonly Part[] = [];
   let ids = new Uint32Array();
+  let stride = 0;
   return {
     build(copy) {
       const taken = takeSnapshot(copy);
-      parts = buildClassifier(taken.rows, 'trees').parts;
+      const { rows } = taken;
+      const all = Uint32Array.from({ length: rows.count }, (_, row) => row);
+      const records = encodeRecords(rows);
+      stride = records.stride;
+      parts = buildParts(rows, records, all, 'trees', copy.mostSlots);
       ids = Uint32Array.from(taken.ids);
       const trees = parts.map(({ list, slots, depth, longestLeaf }) => ({ list, slots, depth, longestLeaf }));
       return { trees, ids };
     },
-    place: (bases) => parts.map(({ words, slots }, i) => placeTree(words, slots, bases[i]!, ids)),
+    place: (rooms) => parts.map(({ words }, i) => placeTree(words, rooms[i]!, ids, stride)),
   };
 }
 
-/** The compiled file; a program that runs from its sources has none, and works on its own thread. */
-const FILE = import.meta.url.endsWith('.js') ? new URL('./tree-thread.js', import.meta.url) : undefined;
+/** This file, compiled, is also what the thread runs; a program that runs from its sources has no such file, and works on its own thread. */
+const COMPILED = import.meta.url.endsWith('.js');
+const ROLE = 'bpfilter: builds trees';
 
 export function openTreeBuilder(): TreeBuilder {
-  return FILE === undefined ? ownThread() : otherThread(FILE);
+  return COMPILED ? otherThread() : ownThread();
+}
+
+if (workerData === ROLE) serve(treeWork());
+
+function serve(work: TreeWork): void {
+  parentPort?.on('message', (request: TreeRequest) => {
+    if ('rows' in request) {
+      parentPort?.postMessage(work.build(request.rows));
+      return;
+    }
+    const contents = work.place(request.rooms);
+    parentPort?.postMessage(
+      contents,
+      contents.flat().map(({ buffer }) => buffer),
+    );
+  });
 }
 
 function ownThread(): TreeBuilder {
@@ -57,38 +82,40 @@ function ownThread(): TreeBuilder {
     });
   return {
     build: (rows) => later(() => work.build(rows)),
-    place: (bases) => later(() => work.place(bases)),
+    place: (rooms) => later(() => work.place(rooms)),
     close() {},
   };
 }
 
-function otherThread(file: URL): TreeBuilder {
-  const worker = new Worker(file);
+function otherThread(): TreeBuilder {
+  const worker = new Worker(new URL(import.meta.url), { workerData: ROLE });
   // A process that has nothing else to do may end.
   worker.unref();
-  const ask = <T>(request: TreeRequest): Promise<T> =>
+  let failure: Error | undefined;
+  let waiting: { readonly resolve: (answer: unknown) => void; readonly reject: (error: Error) => void } | undefined;
+  const fail = (error: Error): void => {
+    failure ??= error;
+    waiting?.reject(failure);
+    waiting = undefined;
+  };
+  worker.on('error', fail).on('exit', () => fail(new Error('the thread has ended')));
+  worker.on('message', (answer: unknown) => {
+    waiting?.resolve(answer);
+    waiting = undefined;
+  });
+  worker.unref();
+  const ask = <T>(request: TreeRequest, memory: ArrayBuffer[]): Promise<T> =>
     new Promise((resolve, reject) => {
-      const settle = (): void => {
-        worker.off('message', answered);
-        worker.off('error', failed);
-        worker.off('exit', ended);
-      };
-      const answered = (answer: T): void => {
-        settle();
-        resolve(answer);
-      };
-      const failed = (error: Error): void => {
-        settle();
-        reject(error);
-      };
-      const ended = (): void => failed(new Error('the thread has ended'));
-      worker.on('message', answered).on('error', failed).on('exit', ended);
-      worker.unref();
-      worker.postMessage(request, 'rows' in request ? transferable(request.rows) : []);
+      if (failure !== undefined) {
+        reject(failure);
+        return;
+      }
+      waiting = { resolve: (answer) => resolve(answer as T), reject };
+      worker.postMessage(request, memory);
     });
   return {
-    build: (rows) => ask<BuiltTrees>({ rows }),
-    place: (bases) => ask<readonly Uint32Array[]>({ bases }),
+    build: (rows) => ask({ rows }, transferable(rows)),
+    place: (rooms) => ask({ rooms }, []),
     close() {
       void worker.terminate();
     },
