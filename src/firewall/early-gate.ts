@@ -125,6 +125,8 @@ const TRACKING: ReadonlySet<string> = new Set(['ipv4_conntrack_in', 'ipv6_conntr
 const HARMLESS: ReadonlySet<string> = new Set([
   ...TRACKING,
   ...['ipv4_conntrack_defrag', 'ipv6_defrag', 'nf_confirm', 'ipv4_confirm', 'ipv6_confirm'],
+  // Of br_netfilter: for packets that come from a bridge.
+  'ip_sabotage_in',
 ]);
 
 /**
