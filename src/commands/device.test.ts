@@ -2,10 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
-import { buildSmallLab, type SmallLab } from '../../test/support/small-lab.ts';
+import { run } from '../../test/support/command.ts';
+import { earlyForeign } from '../../test/support/foreign-xdp.ts';
+import { ADDRESS, buildSmallLab, type SmallLab } from '../../test/support/small-lab.ts';
 import { DIFFERENTIAL, suite } from '../../test/support/suite.ts';
 import { programsAtDevice } from '../kernel/device-link.ts';
 import { withNamespace } from '../kernel/namespace.ts';
+import { openStackSocket } from '../kernel/packet-socket.ts';
 import { indexOfDevice } from '../kernel/rtnetlink.ts';
 import type { DeviceKind } from '../packet/device-kind.ts';
 
@@ -66,5 +69,127 @@ suite('apply --hook', DIFFERENTIAL, () => {
     expect((await lab.bpfilter('flush')).status).toBe(0);
     expect(link()).toBe('');
     expect((await lab.bpfilter('list')).stdout).toBe('nothing is in force here\n');
+  });
+
+  it('changes packets at TC as the targets of the kernel do', async () => {
+    lab = buildSmallLab('wh-device');
+    writeFileSync(
+      file,
+      `*mangle
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -p udp -m udp --dport 7 -j TTL --ttl-set 9
+-A PREROUTING -p udp -m udp --dport 7 -j DSCP --set-dscp 0x0a
+-A PREROUTING -p udp -m udp --dport 7 -j MARK --set-xmark 0x12/0xff
+-A PREROUTING -p udp -m udp --dport 8 -j TTL --ttl-dec 70
+-A PREROUTING -p udp -m udp --dport 8 -j TOS --set-tos 0x10/0x3f
+-A PREROUTING -m mark --mark 0x12
+COMMIT
+`,
+    );
+    const { status, stderr } = await lab.bpfilter(
+      'apply',
+      '--hook',
+      'tc-ingress:f0',
+      '--chain',
+      'mangle/PREROUTING',
+      file,
+    );
+    expect(status, stderr).toBe(0);
+    expect(stderr).toBe('');
+    run(
+      'ip',
+      ['netns', 'exec', lab.namespace, 'iptables-legacy-restore'],
+      `*mangle
+-A PREROUTING -p udp -m udp --dport 7 -m ttl --ttl-eq 9 -m dscp --dscp 0x0a -m mark --mark 0x12
+-A PREROUTING -p udp -m udp --dport 8 -m ttl --ttl-eq 0 -m tos --tos 0x10/0xff
+COMMIT
+`,
+      { XTABLES_LOCKFILE: '/run/wh.lock' },
+    );
+    const sockets = [lab.listen(7), lab.listen(8)];
+    lab.send(7, 3);
+    lab.send(8, 2);
+    const counted = lab.inside('iptables-legacy-save', '-c', '-t', 'mangle');
+    for (const socket of sockets) socket.close();
+    expect(counted).toContain('[3:180] -A PREROUTING -p udp -m udp --dport 7');
+    expect(counted).toContain('[2:120] -A PREROUTING -p udp -m udp --dport 8');
+    expect((await lab.bpfilter('save', '-c', '--hook', 'tc-ingress:f0')).stdout).toContain(
+      '[3:180] -A PREROUTING -m mark --mark 0x12',
+    );
+  });
+
+  it.each(['tc-ingress', 'xdp'] as const)('knows connections at %s, and refuses others', async (kind) => {
+    lab = buildSmallLab('wh-device');
+    writeFileSync(
+      file,
+      `*filter
+:INPUT DROP [0:0]
+-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p tcp -m conntrack --ctstate NEW -j REJECT --reject-with tcp-reset
+-A INPUT -p udp -m conntrack --ctstate NEW -j REJECT
+COMMIT
+`,
+    );
+    const { status, stderr } = await lab.bpfilter('apply', '--hook', `${kind}:f0`, file);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain('states of connections');
+    // A question of this machine, and the answer to it.
+    const server = withNamespace(lab.peer, () => openStackSocket('ipv4', 'udp'));
+    server.bind(Uint8Array.of(0, 0, 0, 0), 53);
+    const asking = lab.listen(4000);
+    asking.sendTo(new Uint8Array(8), Uint8Array.of(10, 77, 0, 1), 53);
+    server.sendTo(new Uint8Array(8), Uint8Array.of(10, 77, 0, 2), 4000);
+    lab.send(9, 2);
+    const saved = (await lab.bpfilter('save', '-c', '--hook', `${kind}:f0`)).stdout;
+    expect(saved).toContain('[1:36] -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT');
+    expect(saved).toContain('[2:120] -A INPUT -p udp -m conntrack --ctstate NEW -j REJECT');
+    if (kind === 'tc-ingress') {
+      const shell = `exec 3<>/dev/tcp/${ADDRESS.filtered}/80`;
+      expect(() => lab.outside('timeout', '5', 'bash', '-c', shell)).toThrow(/refused/);
+    }
+    asking.close();
+    server.close();
+  });
+
+  it('refuses what it cannot do, with a place, and leaves the rules in force', async () => {
+    lab = buildSmallLab('wh-device');
+    writeFileSync(file, RULES);
+    expect((await lab.bpfilter('apply', '--hook', 'tc-ingress:f0', file)).status).toBe(0);
+    const before = attached(lab, 'tc-ingress');
+    writeFileSync(file, RULES.replace('-A INPUT -p udp -j web', '-A INPUT -m owner --uid-owner 5 -j ACCEPT'));
+    writeFileSync(file, RULES.replace('-A INPUT -p udp -j web', '-A INPUT -o eth0 -j web'));
+    const parsed = await lab.bpfilter('apply', '--hook', 'tc-ingress:f0', file);
+    expect(parsed.status).toBe(2);
+    writeFileSync(file, RULES.replace('-A INPUT -p udp -j web', '-A INPUT -j LOG\n-A INPUT -p udp -j web'));
+    const refused = await lab.bpfilter('apply', '--hook', 'tc-ingress:f0', file);
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toContain(
+      `${file}:5:1: error[not-at-device]: logging cannot be carried out at tc-ingress:f0`,
+    );
+    expect(refused.stderr).toContain('-A INPUT -j LOG\n^^^^');
+    writeFileSync(file, RULES);
+    expect((await lab.bpfilter('apply', '--strict', '--hook', 'tc-ingress:f0', file)).stderr).toContain(
+      'error[differs-at-device]',
+    );
+    expect((await lab.bpfilter('check', '--strict', '--hook', 'xdp:eth7', file)).status).toBe(2);
+    expect((await lab.bpfilter('check', '--hook', 'xdp:eth7', file)).status).toBe(0);
+    expect((await lab.bpfilter('apply', '--hook', 'xdp:nowhere', file)).stderr).toContain('there is no network device');
+    expect(attached(lab, 'tc-ingress')).toBe(before);
+    lab.send(7, 2);
+    expect((await lab.bpfilter('save', '-c', '--hook', 'tc-ingress:f0')).stdout).toContain(
+      '[2:120] -A INPUT -p udp -m udp --dport 7 -j DROP',
+    );
+    // Somebody else's XDP program stays; several hooks are put into force together or not at all.
+    const foreign = earlyForeign(lab.namespace, 'f0');
+    const both = await lab.bpfilter('apply', '--hook', 'tc-ingress:f0,xdp:f0', file);
+    expect(both.status).toBe(1);
+    expect(both.stderr).toContain('xdp:f0: it has an XDP program already');
+    expect(attached(lab, 'tc-ingress')).toBe(before);
+    foreign.close();
+    expect((await lab.bpfilter('apply', '--hook', 'tc-ingress:f0,xdp:f0,tc-egress:f0', file)).status).toBe(0);
+    expect((await lab.bpfilter('flush', '--hook', 'xdp:f0')).status).toBe(0);
+    expect(attached(lab, 'xdp')).toBe('');
+    expect(attached(lab, 'tc-egress')).not.toBe('');
+    expect((await lab.bpfilter('list', '--json')).stdout).toContain('"hook": "tc-egress:f0"');
   });
 });

@@ -3,6 +3,7 @@
 import type { FieldName } from '../policy/fields.ts';
 import type { Condition, Expr, PolicyRule, StatefulTest, TablePolicy } from '../policy/ir.ts';
 import { chainsFrom } from './chains.ts';
+import { packetChange } from './changes.ts';
 import { type DeviceKind, isIngress } from './hook.ts';
 
 /** A rule that cannot be carried out at this hook. */
@@ -117,7 +118,7 @@ function missing(field: FieldName): Reason {
   return { what, why };
 }
 
-function ofAction(_policy: TablePolicy, { action }: PolicyRule, _kind: DeviceKind): Reason | undefined {
+function ofAction(policy: TablePolicy, { action }: PolicyRule, kind: DeviceKind): Reason | undefined {
   switch (action.kind) {
     case 'accept':
     case 'drop':
@@ -129,8 +130,14 @@ function ofAction(_policy: TablePolicy, { action }: PolicyRule, _kind: DeviceKin
       return undefined;
     case 'log':
       return { what: 'logging', why: 'what is logged is read from the packet buffer of netfilter' };
-    case 'effect':
-      return { what: 'a change of the packet', why: "the kernel's own target carries it out, in its own table" };
+    case 'effect': {
+      const effect = policy.effects?.[action.effect];
+      if (effect !== undefined && kind !== 'xdp' && packetChange(effect) !== undefined) return undefined;
+      const what = effect === undefined ? 'a change of the packet' : `target ${effect.target[0]}`;
+      return kind === 'xdp'
+        ? { what, why: 'programs at XDP only decide and answer' }
+        : { what, why: 'of packets, programs at TC change the mark, TOS, DSCP, TTL and hop limit' };
+    }
   }
 }
 

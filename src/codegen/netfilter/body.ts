@@ -6,6 +6,7 @@ import { isBranch } from '../../bpf/prune.ts';
 import type { PolicyRule } from '../../policy/ir.ts';
 import { differentRules, ruleSequence } from '../../policy/policy-columns.ts';
 import { changesMark } from '../../policy/staged.ts';
+import { emitPacketChange } from '../device/change.ts';
 import { emitChainRun } from './body-run.ts';
 import {
   type Body,
@@ -269,6 +270,10 @@ function emitLogBlock(body: Body): void {
 /** Records the effect; the rules behind a terminal one are not for this packet. */
 function emitEffectRule(body: Body, rule: PolicyRule, effect: number): void {
   const { out } = body.ctx;
+  if (body.ctx.device !== undefined) {
+    emitPacketChange(body.ctx, body.ctx.policy.effects![effect]!, body.tails.hotdrop);
+    return;
+  }
   const back = newResume(body, 'recorded');
   body.effects.push(back);
   emitMarkChange(body.ctx, rule);
