@@ -34,6 +34,8 @@ describe('the pinned state', () => {
   it('is read back as it was written, also from a longer value', () => {
     const bytes = encodeState(STATE);
     expect(decodeState(bytes)).toEqual(STATE);
+    const both: GenerationState = { ...STATE, families: { ipv4: { ...FAMILY, text: '*raw\nCOMMIT\n' }, ipv6: FAMILY } };
+    expect(decodeState(encodeState(decodeState(encodeState(both))))).toEqual(both);
     expect(decodeState(Uint8Array.of(...bytes, 0, 0, 0))).toEqual(STATE);
   });
 

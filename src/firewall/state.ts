@@ -2,7 +2,8 @@
  * What is in force, as data that lies beside the programs in a pinned map: the rules as text, and how their counters are
  * found. It is written before the switch and never changed; what has changed since stands in a journal beside it (live/journal.ts).
  *
- * The value of the map: u32 length (little endian), then that many bytes of gzip of JSON.
+ * The value of the map: u32 length (little endian), then that many bytes of gzip of JSON, then gzip of the text of each family: most who
+ * read a state do not ask for the rules.
  */
 
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -23,6 +24,8 @@ export interface FamilyState {
   readonly madeBy: number;
   /** Every table of the family as restore text; its counters are the values that counting started from. */
   readonly text: string;
+  /** Only as it is written: bytes of the packed text; `text` is empty then. */
+  readonly packed?: number;
   readonly tables: readonly TableState[];
   /** Bytes between the counters of two CPUs, and how many CPUs have counters. */
   readonly counterStride: number;
@@ -69,21 +72,49 @@ export interface HookState {
 }
 
 export function encodeState(state: GenerationState): Uint8Array {
-  // Level 1: half the time of the usual one, and hardly more bytes.
-  const body = gzipSync(JSON.stringify(withRanges(state)), { level: 1 });
-  const value = Buffer.alloc(4 + body.length);
-  value.writeUInt32LE(body.length, 0);
-  body.copy(value, 4);
-  return value;
+  const texts: Uint8Array[] = [];
+  const families = Object.entries(state.families).map(([family, { text, ...own }]) => {
+    const packed = pack(text);
+    texts.push(packed);
+    return [family, { ...own, text: '', packed: packed.length }] as const;
+  });
+  const body = pack(JSON.stringify(withRanges({ ...state, families: Object.fromEntries(families) })));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(body.length, 0);
+  return Buffer.concat([length, body, ...texts]);
 }
 
-/** Throws an Error when the bytes are not a state of a version that this program knows. */
+/** Level 1: half the time of the usual one, and hardly more bytes. */
+function pack(text: string): Uint8Array {
+  return gzipSync(text, { level: 1 });
+}
+
+/** Throws an Error when the bytes are not a state of a version that this program knows. The rules' texts are unpacked when they are asked for. */
 export function decodeState(value: Uint8Array): GenerationState {
   const buffer = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   const length = buffer.length < 4 ? 0 : buffer.readUInt32LE(0);
-  const parsed: unknown = JSON.parse(gunzipSync(buffer.subarray(4, 4 + length)).toString('utf8'));
+  let end = 4 + length;
+  const parsed: unknown = JSON.parse(gunzipSync(buffer.subarray(4, end)).toString('utf8'));
   if (!isState(parsed)) throw new Error('the pinned state was written by another version of bpfilter');
-  return withNumbers(parsed);
+  const state = withNumbers(parsed);
+  const families = Object.entries(state.families).map(([family, { packed, ...own }]) => {
+    if (packed === undefined) return [family, own] as const;
+    const from = end;
+    end += packed;
+    return [family, withText(own, buffer.subarray(from, end))] as const;
+  });
+  return { ...state, families: Object.fromEntries(families) };
+}
+
+function withText(own: FamilyState, packed: Uint8Array): FamilyState {
+  let text: string | undefined;
+  return {
+    ...own,
+    get text() {
+      text ??= gunzipSync(packed).toString('utf8');
+      return text;
+    },
+  };
 }
 
 function withRanges(state: GenerationState): GenerationState {
