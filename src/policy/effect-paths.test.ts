@@ -80,6 +80,21 @@ describe('effects on the paths through a table', () => {
     expect(troubles(...rules.map((rule) => rule.replace('INPUT -j b', 'OUTPUT -j b')))).toEqual([]);
   });
 
+  it('who leaves by a goto meets what its callers have, and nothing else of the chain it left', () => {
+    const rules = [
+      ':a - [0:0]',
+      ':b - [0:0]',
+      '-A INPUT -j a',
+      '-A INPUT -p udp',
+      '-A a -g b',
+      '-A a -m ttl --ttl-eq 3',
+      '-A b -j TTL --ttl-set 3',
+    ];
+    expect(troubles(...rules)).toEqual([]);
+    expect(troubles(...rules.map((rule) => rule.replace('-A a -g b', '-A a -j b')))).toHaveLength(1);
+    expect(troubles(...rules.map((rule) => rule.replace('-p udp', '-m ttl --ttl-eq 3')))).toHaveLength(1);
+  });
+
   it('more than a list holds are too many', () => {
     const rules = (count: number) =>
       Array.from({ length: count }, (_, index) => `-A INPUT -m mark --mark ${index} -j MARK --set-mark ${index}`);

@@ -74,6 +74,7 @@ export function effectConflicts(policy: TablePolicy): readonly EffectConflict[] 
     const known = done.get(key);
     if (known !== undefined) return known;
     const met = new Set(before);
+    const gone = new Set<number>();
     for (const rule of policy.chains[chain]!.rules) {
       for (const number of met) {
         const effect = policy.effects![number]!;
@@ -81,10 +82,13 @@ export function effectConflicts(policy: TablePolicy): readonly EffectConflict[] 
       }
       const { action } = rule;
       if (action.kind === 'effect' && !policy.effects![action.effect]!.terminal) met.add(action.effect);
-      if (action.kind === 'jump' || action.kind === 'goto') for (const n of walk(action.chain, met)) met.add(n);
+      if (action.kind === 'jump') for (const n of walk(action.chain, met)) met.add(n);
+      // Who leaves by a goto meets no other rule of this chain, but those of its callers.
+      if (action.kind === 'goto') for (const n of walk(action.chain, met)) gone.add(n);
     }
-    done.set(key, met);
-    return met;
+    for (const n of met) gone.add(n);
+    done.set(key, gone);
+    return gone;
   };
   policy.chains.forEach((chain, index) => {
     if (chain.base !== undefined) walk(index, new Set());
@@ -109,8 +113,14 @@ function disturbs(effect: Effect, rule: PolicyRule, policy: TablePolicy): boolea
   }
   // A line of the log shows the packet as it is; marks are computed.
   if (rule.action.kind === 'log') return effect.writes.some((item) => item === 'bytes' || item === 'meta.mark');
+  if (rule.action.kind === 'effect' && endsByAddress(policy.effects![rule.action.effect]!, has)) return true;
   const change = rule.action.kind === 'effect' ? policy.effects?.[rule.action.effect]?.change : undefined;
   return change !== undefined && MARK_READS[change.kind].some((name) => effect.writes.includes(name));
+}
+
+/** Whether it depends on an address that has been changed if the target ends the traversal; what it asks of TCP headers nothing spoils. */
+function endsByAddress({ ends }: Effect, changed: (field: string) => boolean): boolean {
+  return ends !== undefined && readsOf(ends).some((field) => /^ip6?\.[sd]addr$/.test(field) && changed(field));
 }
 
 /** The kernel answers on the way, and carries effects out at the end. */

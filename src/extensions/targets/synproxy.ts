@@ -9,6 +9,9 @@ export const synproxy: TargetExtension = {
   kind: 'target',
   name: 'SYNPROXY',
   summary: 'Answers for a server until a connection is proven not to be a flood of SYNs.',
+  notes: [
+    'Stays with the kernel: of the packets that are neither SYN nor ACK alone it drops those with a wrong checksum and lets the others go on, and rules behind it count only these.',
+  ],
   families: ['ipv4', 'ipv6'],
   effect: { refused: 'it lets some packets go on to the next rule, by their flags and checksum' },
   protocols: [6],
