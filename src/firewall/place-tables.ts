@@ -6,6 +6,7 @@
 import type { KernelFacts } from '../bpf/facts.ts';
 import { compileGeneration } from '../codegen/compile.ts';
 import type { CompiledGeneration } from '../codegen/compiled.ts';
+import type { LookupOptions } from '../codegen/netfilter/lookup/plan.ts';
 import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { KernelObjects } from '../extensions/objects.ts';
@@ -37,6 +38,8 @@ export interface PlacingOptions {
   readonly objects?: KernelObjects | undefined;
   readonly named?: readonly NamedTable[];
   readonly taken?: ReadonlySet<string>;
+  /** How rules become look-ups, where that is not to be chosen. */
+  readonly forced?: LookupOptions | undefined;
 }
 
 /**
@@ -76,6 +79,7 @@ export function placeTables(ruleset: Ruleset, facts: KernelFacts, options: Placi
       policies: [...policies.values()],
       facts,
       ...(options.named === undefined ? {} : { named: options.named }),
+      ...(options.forced === undefined ? {} : { lookups: options.forced }),
     });
     if (result.generation !== undefined) {
       compiled = result.generation;

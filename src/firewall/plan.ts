@@ -6,6 +6,7 @@ import type { KernelFacts } from '../bpf/facts.ts';
 import { type CompiledGeneration, type CompiledHook, MAP_NAMES } from '../codegen/compiled.ts';
 import type { TableRuns } from '../codegen/netfilter/lookup/plan.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { LookupOptions } from '../codegen/netfilter/lookup/plan.ts';
 import type { KernelObjects } from '../extensions/objects.ts';
 import { BPF_F_MMAPABLE } from '../kernel/map-memory.ts';
 import { printRuleset } from '../languages/iptables/print.ts';
@@ -80,6 +81,8 @@ export interface PlanOptions {
   readonly counters: boolean;
   /** A table that cannot run as programs is an error, instead of staying with the kernel (nat always does). */
   readonly strict?: boolean;
+  /** How rules become look-ups, where that is not to be chosen: for tests. */
+  readonly forced?: LookupOptions | undefined;
   /** What the machine has of what the rules name; absent where no machine was asked. */
   readonly objects?: KernelObjects | undefined;
   /** Devices on which packets are to be dropped early, where that is certain to be the same. */

@@ -1,4 +1,7 @@
 /** bpfilter as one side of a comparison, in this process. */
+import type { Choice } from '../../src/classify/classifier.ts';
+import { EXTRACT_OPTIONS } from '../../src/classify/extract.ts';
+import type { LookupOptions } from '../../src/codegen/netfilter/lookup/plan.ts';
 import { formatDiagnostic } from '../../src/diagnostics/diagnostic.ts';
 import { wishedDevices } from '../../src/firewall/early-devices.ts';
 import { flush } from '../../src/firewall/flush.ts';
@@ -25,6 +28,11 @@ export const bpfilterFirewall = firewall('bpfilter', false);
 /** The same with early drop on every device that can. */
 export const bpfilterEarly = firewall('bpfilter --xdp auto', true);
 
+/** The same with every list of rules, be it short, decided in one way. */
+export function bpfilterWith(choice: Choice): FirewallKind {
+  return firewall(`bpfilter: ${choice}`, false, { choice, extract: { ...EXTRACT_OPTIONS, minRules: 1 } });
+}
+
 let earlyDrops = 0;
 /** How many frames all firewalls of that kind have dropped early that are closed by now. */
 export const earlyDropsSoFar = (): number => earlyDrops;
@@ -37,7 +45,7 @@ function droppedEarly(namespace: string): number {
   return counts.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-function firewall(label: string, early: boolean): FirewallKind {
+function firewall(label: string, early: boolean, forced?: LookupOptions): FirewallKind {
   return {
     label,
     open: (namespace) => ({
@@ -52,7 +60,7 @@ function firewall(label: string, early: boolean): FirewallKind {
         const named = withSession(namespace, ({ layout }) => namesInForce(layout));
         const wish = { words: ['auto'], mode: 'native' } as const;
         const devices = wishedDevices(wish, withSession(namespace, networkDevices));
-        const options = { counters: false, objects, ...(early ? { early: { wish, devices } } : {}) };
+        const options = { counters: false, objects, forced, ...(early ? { early: { wish, devices } } : {}) };
         const plans = planFamilies(rulesets, facts, options, named).map((planned) => {
           if (planned.plan === undefined || hasErrors(planned.diagnostics)) {
             throw new Error(planned.diagnostics.map(formatDiagnostic).join('\n'));
