@@ -31,7 +31,7 @@ const SPREAD = 40_503;
 const addressOf = (rule: number): number => (0x0a000000 + ((rule * SPREAD) & 0xffffff)) >>> 0;
 
 /** UDP from the rules' addresses, in no order. */
-function trace(): Uint32Array {
+export function floodTrace(): Uint32Array {
   const out = new Uint32Array(TRACE_ENTRIES * 5);
   for (let entry = 0; entry < TRACE_ENTRIES; entry++) {
     out.set([addressOf(((entry * 7919) >>> 0) % RULES), 0xc0000201, 1024 + (entry & 1023), 53, 17], entry * 5);
@@ -39,7 +39,8 @@ function trace(): Uint32Array {
   return out;
 }
 
-function rules(): string {
+/** A DROP rule for each address. */
+export function floodRules(): string {
   const lines = Array.from({ length: RULES }, (_, rule) => `-A PREROUTING -s ${dotted(addressOf(rule))}/32 -j DROP`);
   return `*raw\n${lines.join('\n')}\nCOMMIT\n`;
 }
@@ -54,7 +55,7 @@ interface Lane {
 }
 
 /** A namespace whose device bench0 gets what its peer is made to send. */
-function openLane(namespace: string): void {
+export function openLane(namespace: string): void {
   ipBatch([`netns add ${namespace}`, `netns add ${namespace}-p`]);
   ipBatch([`link add bench0 address ${MAC.to} type veth peer name bench1 address ${MAC.from} netns ${namespace}-p`], {
     namespace,
@@ -66,12 +67,18 @@ function openLane(namespace: string): void {
 }
 
 function inject(namespace: string, generator: Generator, frames: number): number {
-  const frame = new Uint8Array(14 + ENTRY_BYTES);
-  frame.set(MAC.to.split(':').map((byte) => Number.parseInt(byte, 16)));
-  frame.set([0x08, 0], 12);
+  const frame = floodFrame();
   return withNamespace(`${namespace}-p`, () =>
     injectLiveFrames(generator.program, { frame, ifindex: indexOfDevice('bench1'), repeat: frames }),
   );
+}
+
+/** What the generator writes its packets over. */
+export function floodFrame(): Uint8Array {
+  const frame = new Uint8Array(14 + ENTRY_BYTES);
+  frame.set(MAC.to.split(':').map((byte) => Number.parseInt(byte, 16)));
+  frame.set([0x08, 0], 12);
+  return frame;
 }
 
 function emptyProgram(namespace: string): { close(): void } {
@@ -88,7 +95,7 @@ function countedBy(firewall: Firewall): number {
 }
 
 function compare(): readonly BenchRow[] {
-  const generator = createGenerator(trace(), 'ipv4', XDP_TX);
+  const generator = createGenerator(floodTrace(), 'ipv4', XDP_TX);
   const lanes: Lane[] = [];
   try {
     for (const [index, kind] of [undefined, bpfilterEarly, bpfilterFirewall].entries()) {
@@ -106,7 +113,7 @@ function compare(): readonly BenchRow[] {
         remove();
       };
       lanes.push({ name: kind.label, namespace, times: [], close, counted: () => countedBy(firewall) });
-      firewall.apply({ ipv4: rules() });
+      firewall.apply({ ipv4: floodRules() });
     }
     for (let round = 0; round <= ROUNDS; round++) {
       for (const { namespace, times } of lanes) {

@@ -6,6 +6,7 @@ import { cpus, loadavg, release } from 'node:os';
 import { CLASSIFICATION_BENCHES } from './classification.ts';
 import { commandTimes } from './commands.ts';
 import { earlyDrop } from './early-drop.ts';
+import { earlyGoodput } from './early-goodput.ts';
 import { loadTime } from './load-time.ts';
 import { writeTables } from './markdown.ts';
 import { netfilterCost } from './netfilter-cost.ts';
@@ -20,6 +21,7 @@ const BENCHES: readonly Bench[] = [
   loadTime,
   commandTimes,
   earlyDrop,
+  earlyGoodput,
   ...CLASSIFICATION_BENCHES,
   ...CONTROL_BENCHES,
   ...LIVE_BENCHES,
