@@ -218,6 +218,24 @@ export const COMMANDS = {
     details: ['One line a packet, as the kernel writes its LOG lines. Ends with an interrupt.'],
     load: () => import('./monitor.ts'),
   },
+  top: {
+    summary: 'show rates of packets, rule by rule, as they change',
+    operands: '',
+    minOperands: 0,
+    options: {
+      interval: { short: 'i', value: 'SECONDS', help: 'how often to look (default: 1)' },
+      sort: { short: 's', value: 'KEY', help: 'packets (default), bytes, total or order' },
+      once: { help: 'print rates once, after one interval' },
+      count: { short: 'n', value: 'NUMBER', help: 'end after this many times' },
+      json: { help: 'print one JSON object in a line each time' },
+      netns: NETNS,
+      help: HELP,
+    },
+    details: [
+      'On a terminal it fills the screen until q or an interrupt; p, b, t and o sort by packets, bytes, total and order. Else it prints what has traffic, again and again.',
+    ],
+    load: () => import('./top.ts'),
+  },
   doctor: {
     summary: 'say what this kernel and this machine can do',
     operands: '',
