@@ -40,9 +40,9 @@ export function floodTrace(): Uint32Array {
 }
 
 /** A DROP rule for each address. */
-export function floodRules(): string {
-  const lines = Array.from({ length: RULES }, (_, rule) => `-A PREROUTING -s ${dotted(addressOf(rule))}/32 -j DROP`);
-  return `*raw\n${lines.join('\n')}\nCOMMIT\n`;
+export function floodRules(table = 'raw', chain = 'PREROUTING'): string {
+  const lines = Array.from({ length: RULES }, (_, rule) => `-A ${chain} -s ${dotted(addressOf(rule))}/32 -j DROP`);
+  return `*${table}\n${lines.join('\n')}\nCOMMIT\n`;
 }
 
 interface Lane {
@@ -90,30 +90,46 @@ function emptyProgram(namespace: string): { close(): void } {
 }
 
 function countedBy(firewall: Firewall): number {
-  const counts = firewall.save('ipv4').matchAll(/^\[(\d+):\d+\] -A PREROUTING/gm);
+  const counts = firewall.save('ipv4').matchAll(/^\[(\d+):\d+\] -A [A-Z]+ -s/gm);
   return [...counts].reduce((sum, [, packets]) => sum + Number(packets), 0);
 }
+
+/** The first, undefined, has no rules. */
+const CONTENDERS = [
+  undefined,
+  ...([bpfilterEarly, bpfilterFirewall] as const).flatMap((kind) => [
+    { kind, where: ['raw', 'PREROUTING'] as const },
+    { kind, where: ['filter', 'INPUT'] as const },
+  ]),
+] as const;
 
 function compare(): readonly BenchRow[] {
   const generator = createGenerator(floodTrace(), 'ipv4', XDP_TX);
   const lanes: Lane[] = [];
   try {
-    for (const [index, kind] of [undefined, bpfilterEarly, bpfilterFirewall].entries()) {
+    for (const [index, contender] of CONTENDERS.entries()) {
       const namespace = `bfe-${process.pid}-${index}`;
       openLane(namespace);
       const remove = (): void => ipBatch([`netns del ${namespace}`, `netns del ${namespace}-p`]);
-      if (kind === undefined) {
+      if (contender === undefined) {
         const empty = emptyProgram(namespace);
         lanes.push({ name: 'XDP_DROP at once', namespace, times: [], close: () => [empty.close(), remove()] });
         continue;
       }
+      const { kind, where } = contender;
       const firewall = kind.open(namespace);
       const close = (): void => {
         firewall.close();
         remove();
       };
-      lanes.push({ name: kind.label, namespace, times: [], close, counted: () => countedBy(firewall) });
-      firewall.apply({ ipv4: floodRules() });
+      lanes.push({
+        name: `${kind.label}, ${where.join(' ')}`,
+        namespace,
+        times: [],
+        close,
+        counted: () => countedBy(firewall),
+      });
+      firewall.apply({ ipv4: floodRules(...where) });
     }
     for (let round = 0; round <= ROUNDS; round++) {
       for (const { namespace, times } of lanes) {
