@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- [--write] NAME...]`: runs the benchmarks that the words name, prints a table and JSON. `--write` puts their tables
- * into docs/performance.md.
+ * `npm run bench [-- [--write] [--quick] NAME...]`: runs the benchmarks that the words name, prints a table and JSON. `--write` puts their tables
+ * into docs/performance.md; `--quick` leaves out what takes long.
  */
 import { cpus, loadavg, release } from 'node:os';
 import { CLASSIFICATION_BENCHES } from './classification.ts';
@@ -14,6 +14,7 @@ import { type Bench, type BenchRow, formatRows, keepsBar } from './result.ts';
 import { COMPACTION_BENCHES } from './rivals/compaction.ts';
 import { CONTROL_BENCHES } from './rivals/control.ts';
 import { LIVE_BENCHES } from './rivals/live.ts';
+import { SETS } from './rivals/sets.ts';
 import { STACK_BENCHES } from './rivals/stack.ts';
 
 const BENCHES: readonly Bench[] = [
@@ -26,6 +27,7 @@ const BENCHES: readonly Bench[] = [
   ...CONTROL_BENCHES,
   ...LIVE_BENCHES,
   ...COMPACTION_BENCHES,
+  SETS,
   ...STACK_BENCHES,
 ];
 
@@ -47,22 +49,35 @@ function means(word: string, name: string): boolean {
   return name === word || name.startsWith(`${word} `) || name.split(' ').includes(word);
 }
 
+/** What `--quick` leaves out: sizes of the stack benchmarks that say little beside their neighbours, or take long. */
+function isSlow(name: string): boolean {
+  return /^stack .* (1|100|100000)$/.test(name) && name !== 'stack acl1 100000';
+}
+
 const DOCUMENT = 'docs/performance.md';
 
-async function run(words: readonly string[], write: boolean): Promise<number> {
+async function run(
+  words: readonly string[],
+  { write, quick }: { readonly write: boolean; readonly quick: boolean },
+): Promise<number> {
   if (process.getuid?.() !== 0) {
     process.stderr.write('the benchmarks load BPF programs: run them as root\n');
     return 4;
   }
-  const chosen = BENCHES.filter(({ name }) => words.length === 0 || words.some((word) => means(word, name)));
+  const chosen = BENCHES.filter(
+    ({ name }) => (!quick || !isSlow(name)) && (words.length === 0 || words.some((word) => means(word, name))),
+  );
   const before = loadavg();
   const rows: BenchRow[] = [];
   let failed = false;
   for (const bench of chosen) {
+    const start = performance.now();
     try {
       const own = await bench.run();
       rows.push(...own);
-      process.stderr.write(`${formatRows(own)}\n`);
+      process.stderr.write(
+        `${formatRows(own)}(${bench.name}: ${((performance.now() - start) / 1000).toFixed(0)} s)\n\n`,
+      );
     } catch (error) {
       failed = true;
       process.stderr.write(`${bench.name} failed: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -86,7 +101,8 @@ async function run(words: readonly string[], write: boolean): Promise<number> {
 }
 
 const given = process.argv.slice(2);
+const flags = new Set(given.filter((word) => word.startsWith('--')));
 process.exitCode = await run(
-  given.filter((word) => word !== '--write'),
-  given.includes('--write'),
+  given.filter((word) => !flags.has(word)),
+  { write: flags.has('--write'), quick: flags.has('--quick') },
 );

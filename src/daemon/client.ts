@@ -1,6 +1,6 @@
 /**
  * The small end: asks the daemon to do what the program was called for. It runs before anything else of bpfilter is loaded, so it loads next to
- * nothing. Where there is no daemon, or another version, or it declines, nothing has happened and the program does its work itself.
+ * nothing, and is compiled a second time as a CommonJS module, which Node starts sooner. Where there is no daemon, or another version, or it declines, nothing has happened and the program does its work itself.
  */
 
 import { readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
@@ -22,10 +22,10 @@ const INTERRUPTED = 4;
 const DEFAULT_LOCK = '/run/xtables.lock';
 
 /**
- * The exit status of `program`, carried out by the daemon and written to this process's streams; undefined: do it without.
+ * The exit status of `program` (of the package of `manifest`, a package.json), carried out by the daemon and written to this process's streams; undefined: do it without.
  * BPFILTER_DAEMON=no: nobody is asked; BPFILTER_SOCKET: where the daemon listens; BPFILTER_DEBUG: says why it was not the daemon.
  */
-export function askDaemon(program: string, argv: readonly string[]): Promise<number | undefined> {
+export function askDaemon(program: string, argv: readonly string[], manifest: string): Promise<number | undefined> {
   const { BPFILTER_DAEMON: wanted, BPFILTER_SOCKET: path = DEFAULT_SOCKET, BPFILTER_DEBUG: debug = '' } = process.env;
   if (wanted === 'no') return Promise.resolve(undefined);
   return new Promise((resolve) => {
@@ -75,15 +75,15 @@ export function askDaemon(program: string, argv: readonly string[]): Promise<num
     socket.on('data', (piece) => {
       for (const one of read(piece)) if (!ended) take(one);
     });
-    socket.write(message(KIND.request, JSON.stringify(requestOf(program, argv))));
+    socket.write(message(KIND.request, JSON.stringify(requestOf(program, argv, manifest))));
   });
 }
 
-function requestOf(program: string, argv: readonly string[]): Request {
+function requestOf(program: string, argv: readonly string[], manifest: string): Request {
   const lockFile = process.env['XTABLES_LOCKFILE'] ?? '';
   return {
     protocol: PROTOCOL,
-    version: packageVersion(),
+    version: packageVersion(manifest),
     program,
     argv,
     cwd: process.cwd(),
@@ -105,9 +105,9 @@ export function folderIdentity(path: string): string {
   }
 }
 
-/** The version of this package. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+/** The version of the package whose package.json this is. */
+export function packageVersion(manifest: string | URL): string {
+  const text = readFileSync(manifest, 'utf8');
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 

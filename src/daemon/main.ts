@@ -11,6 +11,7 @@ import { packageVersion } from './client.ts';
 import { serveConnection } from './connection.ts';
 import { openNamespaces } from './namespaces.ts';
 import { DEFAULT_SOCKET } from './protocol.ts';
+import { MANIFEST } from './serve.ts';
 
 const EXIT = { done: 0, failure: 1, usage: 2, denied: 4 } as const;
 
@@ -59,7 +60,7 @@ function readOptions(argv: readonly string[]): { readonly path: string } | numbe
     return EXIT.done;
   }
   if (word === '--version' || word === '-V') {
-    process.stdout.write(`bpfilterd ${packageVersion()}\n`);
+    process.stdout.write(`bpfilterd ${packageVersion(MANIFEST)}\n`);
     return EXIT.done;
   }
   return complain(`"${argv.join(' ')}" is not understood\n${USAGE.trimEnd()}`, EXIT.usage);

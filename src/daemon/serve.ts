@@ -18,7 +18,9 @@ export interface Finished {
   readonly stderr: string;
 }
 
-const VERSION = packageVersion();
+/** This package's. */
+export const MANIFEST = new URL('../../package.json', import.meta.url);
+const VERSION = packageVersion(MANIFEST);
 
 /** Commands of `bpfilter` that are served; the others need their own process. */
 const SERVED: readonly string[] = ['apply', 'save', 'list'];

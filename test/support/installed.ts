@@ -1,6 +1,6 @@
 /** bpfilter as it is installed: compiled, with its launcher, as processes of their own. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './command.ts';
 import { REPOSITORY } from './suite.ts';
@@ -29,8 +29,12 @@ export function installCopy(): Installed {
     cpSync(join(REPOSITORY, name), join(root, name), { recursive: true, force: true });
   }
   const compiler = join(REPOSITORY, 'node_modules', 'typescript', 'bin', 'tsc');
-  const project = join(REPOSITORY, 'tsconfig.build.json');
-  run(process.execPath, [compiler, '-p', project, '--outDir', join(root, 'dist')]);
+  for (const [project, folder] of [
+    ['tsconfig.build.json', 'dist'],
+    ['tsconfig.client.json', 'dist/client'],
+  ] as const)
+    run(process.execPath, [compiler, '-p', join(REPOSITORY, project), '--outDir', join(root, folder)]);
+  writeFileSync(join(root, 'dist', 'client', 'package.json'), '{ "type": "commonjs" }\n');
   return {
     launcher,
     bpfilter(argv, { input = '', prefix = [], env = {} } = {}) {

@@ -1,6 +1,6 @@
-// Adds and deletes rules through the daemon, one after the other: node writer.mjs CLIENT PREFIX COUNT
-const [client, prefix, count] = process.argv.slice(2);
-const { askDaemon } = await import(/** @type {string} */ (client));
+// Adds and deletes rules through the daemon, one after the other: node writer.mjs PACKAGE PREFIX COUNT
+const [root, prefix, count] = process.argv.slice(2);
+const { askDaemon } = await import(`${root}/dist/daemon/client.js`);
 const rule = (/** @type {number} */ at) => [
   'INPUT',
   '-s',
@@ -14,7 +14,7 @@ const rule = (/** @type {number} */ at) => [
 ];
 for (let at = 0; at < Number(count); at++) {
   for (const command of at % 2 === 0 ? ['-A'] : ['-I', '-D']) {
-    const status = await askDaemon('iptables', ['-w', command, ...rule(at)]);
+    const status = await askDaemon('iptables', ['-w', command, ...rule(at)], `${root}/package.json`);
     if (status !== 0) {
       process.stderr.write(`${command} ${rule(at).join(' ')}: ${status}\n`);
       process.exit(9);

@@ -81,12 +81,12 @@ suite('many writers', DIFFERENTIAL, () => {
         const restored = callProgram(installed, NAME, ['iptables-restore'], daemon.env, textOf(TABLES[size]));
         expect(restored).toMatchObject({ status: 0, stderr: '' });
         const stopSender = startSender();
-        const client = join(installed.launcher, '..', '..', 'dist', 'daemon', 'client.js');
+        const root = join(installed.launcher, '..', '..');
         const writers = Array.from(
           { length: WRITERS },
           (_, at) =>
             new Promise<number | null>((done) => {
-              const words = [join(import.meta.dirname, 'writer.mjs'), client, `10.9.${at}`, String(rules)];
+              const words = [join(import.meta.dirname, 'writer.mjs'), root, `10.9.${at}`, String(rules)];
               spawn('ip', ['netns', 'exec', NAME, process.execPath, ...words], {
                 stdio: ['ignore', 'inherit', 'inherit'],
                 env: { ...process.env, ...daemon.env },
