@@ -9,7 +9,7 @@ import { compileGeneration } from '../src/codegen/compile.ts';
 import { formatDiagnostic } from '../src/diagnostics/diagnostic.ts';
 import { readKernelFacts } from '../src/kernel/facts.ts';
 import { type BpfMap, createMap } from '../src/kernel/map.ts';
-import { loadProgram } from '../src/kernel/program.ts';
+import { loadProgram, programInfo } from '../src/kernel/program.ts';
 import { netfilterInput, prepareTestRun } from '../src/kernel/test-run.ts';
 import { parseRuleset } from '../src/languages/iptables/parse.ts';
 import { lowerTable } from '../src/lowering/lower-table.ts';
@@ -43,6 +43,8 @@ const CASES: readonly Case[] = [
   { shape: 'source', size: 10_000, bar: 60 },
   { shape: 'source', size: 100_000 },
   { shape: 'five-tuple', size: 10_000 },
+  { shape: 'five-tuple first', size: 10_000 },
+  { shape: 'five-tuple miss', size: 10_000 },
   { shape: 'prefix+range', size: 10_000 },
   { shape: 'acl1-v6', size: 1000 },
   { shape: 'acl1-v6', size: 10_000 },
@@ -80,6 +82,8 @@ function measure(group: string, { shape, size, bar }: Case): readonly BenchRow[]
       runs.map((run) => () => run().durationNs),
       ROUNDS,
     );
+    const { verifiedInstructions, jitedBytes } = programInfo(programs[1]!);
+    const count = (name: string, value: number): BenchRow => ({ group, name, unit: '', min: value, median: value });
     const mapBytes = generation.maps.reduce((sum, { valueSize, maxEntries }) => sum + valueSize * maxEntries, 0);
     return [
       {
@@ -92,6 +96,8 @@ function measure(group: string, { shape, size, bar }: Case): readonly BenchRow[]
         ...(bar === undefined ? {} : { bar }),
       },
       { group, name: 'text to program', unit: 'ms', min: compileMs, median: compileMs },
+      count('instructions verified', verifiedInstructions),
+      { group, name: 'machine code', unit: 'KiB', min: jitedBytes / 1024, median: jitedBytes / 1024 },
       { group, name: 'maps', unit: 'KiB', min: mapBytes / 1024, median: mapBytes / 1024 },
     ];
   } finally {

@@ -8,6 +8,7 @@ import { R0 } from '../../src/bpf/instruction.ts';
 import { formatDiagnostic } from '../../src/diagnostics/diagnostic.ts';
 import { flush } from '../../src/firewall/flush.ts';
 import { applyPlans } from '../../src/firewall/install.ts';
+import { readObjects } from '../../src/firewall/objects.ts';
 import { planFamily } from '../../src/firewall/plan.ts';
 import { readRuleset } from '../../src/firewall/read.ts';
 import { withExclusiveSession, withSession } from '../../src/firewall/session.ts';
@@ -173,4 +174,28 @@ const IPSET: Contender = {
   },
 };
 
-export const CONTENDERS: readonly Contender[] = [BPFILTER, LEGACY, NFT_LINEAR, NFT_SET, IPSET];
+/** The same set, asked by a bpfilter rule. */
+const IPSET_BPFILTER: Contender = {
+  name: 'ipset + bpfilter',
+  excused: (workload) => IPSET.excused?.(workload),
+  install(arena, { filters = [] }) {
+    const { sets, rules } = ipsetTexts(filters)!;
+    const facts = readKernelFacts();
+    return timed(() => {
+      arena.inside('ipset', ['restore'], sets);
+      const { ruleset } = parseRuleset({ name: 'bench', text: rules }, 'ipv4');
+      const objects = withNamespace(arena.namespace, () => readObjects([ruleset!]));
+      const { plan, diagnostics } = planFamily(ruleset!, facts, { counters: false, objects });
+      if (plan === undefined) throw new Error(diagnostics.map(formatDiagnostic).join('\n'));
+      withExclusiveSession(arena.namespace, 5, ({ layout }) => applyPlans(layout, [plan]));
+    });
+  },
+  counted(arena, workload) {
+    const counted = BPFILTER.counted?.(arena, workload);
+    if (counted?.kind !== 'rules') return undefined;
+    return { kind: 'totals', rules: counted.packets.get('PREROUTING 1') ?? 0, policy: counted.policy };
+  },
+  remove: (arena) => BPFILTER.remove?.(arena),
+};
+
+export const CONTENDERS: readonly Contender[] = [BPFILTER, LEGACY, NFT_LINEAR, NFT_SET, IPSET, IPSET_BPFILTER];
