@@ -23,7 +23,7 @@ export const MAP_NAMES = {
   asked: 'bf_asked',
   /** HASH, key: address of the sk_buff, value: a packet that waits for an answer, and where its rules go on (staged.ts). */
   suspended: 'bf_suspended',
-  /** ARRAY, 1 element: u64 number of entries in `suspended`. */
+  /** ARRAY, 1 element: u64 number of entries in `suspended`, u64 second in which old ones were last looked for. */
   suspendedCount: 'bf_suspended_n',
   /** ARRAY, 1 element: zeros, what an entry in `suspended` begins as. */
   newSuspended: 'bf_suspended_0',

@@ -44,6 +44,8 @@ export function changesMark(question: Question): boolean {
 
 /** What an effect has done is carried out behind all questions: whether that can matter to this one. */
 export function mindsEffect(question: Question, effect: Effect): boolean {
+  // It can drop the packet itself, whose effects nobody would carry out.
+  if (question.kind === 'extension' && question.name === 'connlimit') return true;
   // A mark that is only computed so far is seen by nothing but what looks at marks.
   return effect.change === undefined || effect.writes.length > 0 || changesMark(question);
 }

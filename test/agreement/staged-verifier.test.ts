@@ -11,7 +11,7 @@ import { withLoaded } from '../support/loaded-generation.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
 
 const ACCEPTED = 1;
-const QUESTION = '-m connlimit --connlimit-above 3';
+const QUESTION = '-m nfacct --nfacct-name count';
 
 const LINES = [
   ':a - [0:0]',
@@ -56,7 +56,7 @@ suite('suspending and the verifier', DIFFERENTIAL, () => {
           expect(maps.get('bf_suspended')!.keys()).toHaveLength(1);
           expect(maps.get('bf_suspended_n')!.readValue()[0]).toBe(1);
           maps.get('bf_suspended')!.delete(maps.get('bf_suspended')!.keys()[0]!);
-          maps.get('bf_suspended_n')!.writeValue(new Uint8Array(8));
+          maps.get('bf_suspended_n')!.writeValue(new Uint8Array(16));
         }
       });
     }

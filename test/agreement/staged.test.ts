@@ -12,7 +12,7 @@ import { randomRulesetText, randomTraffic } from '../generate/index.ts';
 import { policiesOf } from '../generate/policies.ts';
 import { compile, compiledHook, hooksOf } from './cases.ts';
 
-const QUESTION = '-m connlimit --connlimit-above 3';
+const QUESTION = '-m nfacct --nfacct-name count';
 
 /** Puts a question into some rules: before their matches, between them, or behind them. */
 function withQuestions(text: string, choices: readonly number[]): string {
@@ -26,7 +26,7 @@ function withQuestions(text: string, choices: readonly number[]): string {
       const places = [...line.matchAll(/ (?=-m |-j |-g |! -m )/g)].map(({ index }) => index);
       const place = places[(choice >> 2) % Math.max(1, places.length)] ?? line.length;
       const rest = line.slice(place);
-      return rest.includes('-m connlimit') ? line : `${line.slice(0, place)} ${QUESTION}${rest}`;
+      return rest.includes('-m nfacct') ? line : `${line.slice(0, place)} ${QUESTION}${rest}`;
     })
     .join('\n');
 }

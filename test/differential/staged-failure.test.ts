@@ -1,11 +1,11 @@
 /** What is missing between the programs that a suspended packet goes through stops it; what an earlier packet left says nothing. */
 import { expect, it } from 'vitest';
 import { withSession } from '../../src/firewall/session.ts';
-import { u32Key } from '../../src/kernel/map.ts';
+import { type BpfMap, u32Key } from '../../src/kernel/map.ts';
 import { withNamespace } from '../../src/kernel/namespace.ts';
 import { openPinnedMap } from '../../src/kernel/object.ts';
 import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
-import { TCP_FLAGS, tcp } from '../../src/packet/transport.ts';
+import { TCP_FLAGS, tcp, truncated } from '../../src/packet/transport.ts';
 import { bpfilterFirewall } from '../support/bpfilter-firewall.ts';
 import { run } from '../support/command.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
@@ -71,6 +71,55 @@ suite('suspended packets', DIFFERENTIAL, () => {
       // An entry was left behind, under an address that other packets will have.
       expect(forwarded(side, family)).toEqual([0, 1]);
     });
+  });
+
+  it.each(FAMILIES)('%s: those that the match itself has dropped do not fill the map for ever', (family) => {
+    const rules = table(['-A FORWARD -p tcp -m connlimit --connlimit-above 1000 -j DROP']);
+    const side = buildSide(staging, { [family]: rules }, { devices: DEVICES });
+    try {
+      side.topology.deliver({ kind: 'forward', shift: 1 });
+      const { namespace } = side.topology;
+      expect(forwarded(side, family)).toEqual([1, 1]);
+      const inMap = <T>(name: string, act: (map: BpfMap) => T): T =>
+        withSession(namespace, ({ layout }) => {
+          const map = openPinnedMap(layout.generationMap(1, family, name));
+          try {
+            return act(map);
+          } finally {
+            map.close();
+          }
+        });
+      const short = fromClient(ENDS[family], truncated(tcp({ source: 4000, destination: 22 }), 3));
+      for (let count = 0; count < 300; count++) side.send(short);
+      side.settle();
+      const left = inMap('bf_suspended', (map) => map.keys().map((key) => map.lookup(key)));
+      expect(left.length).toBeGreaterThan(0);
+      expect(left.length).toBeLessThan(100);
+      expect(forwarded(side, family)).toEqual([1, 1]);
+      // A map that is full of such entries, from long ago.
+      const old = Buffer.from(left[0]!);
+      old.writeUInt32LE((old.readUInt32LE(28) - 3_000_000) >>> 0, 28);
+      const full = inMap('bf_suspended', (map) => {
+        for (const key of map.keys()) map.delete(key);
+        for (let at = 1n; at <= 4096n; at++) {
+          const key = Buffer.alloc(8);
+          key.writeBigUInt64LE(at);
+          map.update(key, old);
+        }
+        return map.keys().length;
+      });
+      expect(full).toBe(4096);
+      inMap('bf_suspended_n', (map) => {
+        const value = Buffer.alloc(16);
+        value.writeBigUInt64LE(4096n);
+        map.writeValue(value);
+      });
+      expect(forwarded(side, family)).toEqual([1, 1]);
+      expect(inMap('bf_suspended', (map) => map.keys())).toEqual([]);
+      expect(inMap('bf_suspended_n', (map) => Buffer.from(map.readValue()).readBigUInt64LE())).toBe(0n);
+    } finally {
+      side.close();
+    }
   });
 
   it('both families, one applied alone, and gone', () => {

@@ -17,10 +17,12 @@ import {
   at,
   atomic,
   call,
+  div,
   exit,
   ja,
   jeq,
   jge,
+  jle,
   jne,
   lddw,
   ldx,
@@ -28,14 +30,15 @@ import {
   or,
   st,
   stx,
+  sub,
 } from '../../bpf/assembly.ts';
 import { buildProgram } from '../../bpf/builder.ts';
 import type { CodeItem, Label } from '../../bpf/code.ts';
-import { R0, R1, R2, R3, R4, R6, R7, R8, R10 } from '../../bpf/instruction.ts';
+import { R0, R1, R2, R3, R4, R5, R6, R7, R8, R10 } from '../../bpf/instruction.ts';
 import type { MapSpec, ProgramSpec } from '../../bpf/program.ts';
 import { MAP_NAMES } from '../compiled.ts';
 import { answerWordPlaces } from './asked.ts';
-import { type HookContext, loadSkb, releaseScratch } from './context.ts';
+import { callGlobal, type HookContext, loadSkb, releaseScratch } from './context.ts';
 import { HELPER, MAX_SLOTS, NF_ACCEPT, NF_DROP, STACK, slotOffset } from './layout.ts';
 
 /** u32 each, words u64. */
@@ -47,10 +50,15 @@ const ENTRY = {
   mark: 16,
   entryMark: 20,
   longer: 24,
+  /** The lower half of jiffies when it was entered. */
+  since: 28,
   words: 32,
   slots: 64,
 } as const;
 const ENTRY_BYTES = ENTRY.slots + 4 * (MAX_SLOTS + 1);
+
+/** u64: entries, and the second in which old ones were last looked for. */
+const COUNT = { entries: 0, forgot: 8, bytes: 16 } as const;
 
 /** In `flags`: the question was put; the answer is yes; the program may go on. */
 const FLAG = { asked: 1, yes: 2, resuming: 4 } as const;
@@ -63,7 +71,7 @@ export function stagedMaps(programs: number): readonly MapSpec[] {
   const one = { type: 'array', keySize: 4, maxEntries: 1 } as const;
   return [
     { name: MAP_NAMES.suspended, type: 'hash', keySize: 8, valueSize: ENTRY_BYTES, maxEntries: ENTRIES },
-    { name: MAP_NAMES.suspendedCount, ...one, valueSize: 8 },
+    { name: MAP_NAMES.suspendedCount, ...one, valueSize: COUNT.bytes },
     { name: MAP_NAMES.newSuspended, ...one, valueSize: ENTRY_BYTES },
     { name: MAP_NAMES.resume, type: 'prog_array', keySize: 4, valueSize: 4, maxEntries: programs },
   ];
@@ -113,11 +121,11 @@ function lookUp(skb: number): readonly CodeItem[] {
 
 /** Jumps to `none` if no packet waits. Uses r1. */
 function jumpIfNobodyWaits(none: Label): readonly CodeItem[] {
-  return [lddw.mapValue(R1, MAP_NAMES.suspendedCount), ldx.dw(R1, R1, 0), jeq.imm(R1, 0, none)];
+  return [lddw.mapValue(R1, MAP_NAMES.suspendedCount), ldx.dw(R1, R1, COUNT.entries), jeq.imm(R1, 0, none)];
 }
 
 function addToCount(difference: 1 | -1): readonly CodeItem[] {
-  return [lddw.mapValue(R1, MAP_NAMES.suspendedCount), mov.imm(R2, difference), atomic.add.dw(R1, 0, R2)];
+  return [lddw.mapValue(R1, MAP_NAMES.suspendedCount), mov.imm(R2, difference), atomic.add.dw(R1, COUNT.entries, R2)];
 }
 
 /** Deletes the entry of the packet in `skb`, which must have one. */
@@ -198,19 +206,23 @@ export function emitSuspend(
   failed: Label,
 ): void {
   const { cells, count } = ctx.staged!;
+  const entered = ctx.out.label('entered');
   ctx.out.emit(
     ldx.w(R1, R10, cells.count),
     jge.imm(R1, count, failed),
     loadSkb(ctx, R7),
-    ...storeKey(R7),
-    lddw.mapValue(R3, MAP_NAMES.newSuspended),
-    lddw.map(R1, MAP_NAMES.suspended),
-    mov.imm(R4, 0),
-    call.helper(HELPER.mapUpdate),
+    ...enter(R7),
+    jeq.imm(R0, 0, entered),
+    callGlobal(ctx, 'forget_suspended', 0, emitForget),
+    ...enter(R7),
     jne.imm(R0, 0, failed),
+    at(entered),
     ...addToCount(1),
+    call.helper(HELPER.jiffies),
+    mov.reg(R8, R0),
     ...lookUp(R7),
     jeq.imm(R0, 0, failed),
+    stx.w(R0, ENTRY.since, R8),
     ldx.w(R1, R10, STACK.logRecord),
     stx.w(R0, ENTRY.question, R1),
     ldx.w(R1, R10, STACK.logReturn.cell),
@@ -224,6 +236,65 @@ export function emitSuspend(
       stx.dw(R0, ENTRY.words + 8 * word, R1),
     ]),
     ja(accept),
+  );
+}
+
+/** r0 = 0 once the packet in `skb` has an empty entry. */
+function enter(skb: number): readonly CodeItem[] {
+  return [
+    ...storeKey(skb),
+    lddw.mapValue(R3, MAP_NAMES.newSuspended),
+    lddw.map(R1, MAP_NAMES.suspended),
+    mov.imm(R4, 0),
+    call.helper(HELPER.mapUpdate),
+  ];
+}
+
+/** Longer than a packet can be between two programs: the kernel complains of readers that take 21 seconds. */
+const LONGEST_SECONDS = 30;
+const FORGET = { now: -8, function: 'forget_suspended.one' } as const;
+
+/**
+ * Removes the entries of packets that the kernel's match has dropped (connlimit drops what it cannot make a tuple of), from a full map:
+ * once a second at most. Packets for which there is no room until then are dropped.
+ */
+function emitForget(ctx: HookContext): void {
+  ctx.functions.set(FORGET.function, emitForgetOne);
+  const done = ctx.out.label('done');
+  ctx.out.emit(
+    call.helper(HELPER.jiffies),
+    stx.dw(R10, FORGET.now, R0),
+    div.imm(R0, ctx.facts.hz),
+    mov.reg(R2, R0),
+    lddw.mapValue(R1, MAP_NAMES.suspendedCount, COUNT.forgot),
+    atomic.xchg.dw(R1, 0, R2),
+    jeq.reg(R2, R0, done),
+    lddw.map(R1, MAP_NAMES.suspended),
+    lddw.func(R2, FORGET.function),
+    mov.reg(R3, R10),
+    add.imm(R3, FORGET.now),
+    mov.imm(R4, 0),
+    call.helper(HELPER.forEachElement),
+    at(done),
+    mov.imm(R0, 0),
+    exit(),
+  );
+}
+
+/** Callback(r1 map, r2 key, r3 entry, r4 the time): removes an old entry. */
+function emitForgetOne(ctx: HookContext): void {
+  const keep = ctx.out.label('keep');
+  ctx.out.emit(
+    ldx.w(R5, R4, 0),
+    ldx.w(R3, R3, ENTRY.since),
+    sub.reg32(R5, R3),
+    jle.imm32(R5, LONGEST_SECONDS * ctx.facts.hz, keep),
+    call.helper(HELPER.mapDelete),
+    jne.imm(R0, 0, keep),
+    ...addToCount(-1),
+    at(keep),
+    mov.imm(R0, 0),
+    exit(),
   );
 }
 
