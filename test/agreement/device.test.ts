@@ -164,6 +164,26 @@ suite('programs on devices and the evaluator agree', DIFFERENTIAL, () => {
     expect(compareAll(policy, kind, views, LOOP)).toBeGreaterThan(40);
   });
 
+  it('loads wherever it can hang, with everything that it can do', () => {
+    const facts = readKernelFacts();
+    const rules = [
+      '-A POSTROUTING -p tcp -m conntrack --ctstate NEW -j MARK --set-xmark 0x1/0xff',
+      '-A POSTROUTING -o eth0 -p udp -m limit --limit 5/sec -j DSCP --set-dscp 0x08',
+      '-A POSTROUTING -m time --timestart 10:00 --timestop 11:00 -j DROP',
+    ];
+    const text = `*mangle\n${rules.join('\n')}\nCOMMIT\n`;
+    const policies = FAMILIES.map((family) => policyOf(family, text));
+    for (const link of ['ethernet', 'none'] as const) {
+      for (const shape of [undefined, LOOP]) {
+        const input = { kind: 'tc-egress', link, policies, hook: 'POSTROUTING', facts } as const;
+        const { program, maps } = compileDevice(shape === undefined ? input : { ...input, shape });
+        const made = new Map(maps.map((spec) => [spec.name, createMap(spec)] as const));
+        loadProgram(program, made).close();
+        for (const map of made.values()) map.close();
+      }
+    }
+  });
+
   it.each(cases)('on a list that is looked up: %s %s', (kind, family) => {
     const source = (at: number): string => (family === 'ipv4' ? `10.1.${at >> 8}.${at & 255}/32` : `fd00::${at}/128`);
     const lines = Array.from(
