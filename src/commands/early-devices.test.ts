@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { buildSmallLab, type SmallLab } from '../../test/support/small-lab.ts';
 import { DIFFERENTIAL, suite } from '../../test/support/suite.ts';
+import { openTap } from '../../test/support/tap.ts';
 import { exit, mov } from '../bpf/assembly.ts';
 import { buildProgram } from '../bpf/builder.ts';
 import { R0 } from '../bpf/instruction.ts';
@@ -14,6 +15,8 @@ import { openPinnedLink } from '../kernel/object.ts';
 import { loadProgram } from '../kernel/program.ts';
 import { indexOfDevice } from '../kernel/rtnetlink.ts';
 import { updateXdpLink } from '../kernel/xdp-link.ts';
+import { ETHERTYPE, ethernet, ipv4 } from '../packet/craft.ts';
+import { udp } from '../packet/transport.ts';
 
 const RULES = '*filter\n-A INPUT -p udp -m udp --dport 7 -j DROP\nCOMMIT\n';
 const XDP_PASS = 2;
@@ -107,6 +110,46 @@ suite('devices of apply --xdp', DIFFERENTIAL, () => {
     lab.send(7, 2, 8000);
     expect(dropped('f0')).toBe(2);
     expect(await counted('[2:16056] -A INPUT')).toBe(true);
+  });
+
+  it('works on other devices while they take no tags out of frames, in either mode', async () => {
+    const tap = openTap(lab.namespace, 't0');
+    try {
+      for (const line of [
+        'link set t0 address 02:77:00:00:00:05 arp off multicast off',
+        'link set t0 up',
+        'addr add 10.79.0.1/24 dev t0',
+      ])
+        lab.inside('ip', ...line.split(' '));
+      const received = (): number =>
+        Number(/IpInReceives\s+(\d+)/.exec(lab.inside('nstat', '-asz', 'IpInReceives'))?.[1]);
+      const frame = ethernet(
+        { type: ETHERTYPE.ipv4, destination: 0x027700000005n, source: 0x027700000006n },
+        ipv4({ source: '10.79.0.2', destination: '10.79.0.1' }, udp({ destination: 7, data: new Uint8Array(32) })),
+      );
+      for (const mode of ['native', 'generic']) {
+        const { status, stderr } = await lab.bpfilter('apply', '--xdp', 't0', '--xdp-mode', mode, file);
+        expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+        const before = received();
+        tap.receive(frame);
+        tap.receive(frame);
+        expect(await counted('[2:120] -A INPUT')).toBe(true);
+        expect(received()).toBe(before);
+      }
+    } finally {
+      tap.close();
+    }
+  });
+
+  it('goes on with the old rules where new ones fail', async () => {
+    await lab.bpfilter('apply', '--xdp', 'f0', file);
+    writeFileSync(file, '*filter\n-A INPUT -m time --kerneltz -j DROP\n-A INPUT -j NOSUCH\nCOMMIT\n');
+    expect((await lab.bpfilter('apply', '--xdp', 'f0', file)).status).not.toBe(0);
+    writeFileSync(file, '*filter\n-A INPUT -m set --match-set nosuch src -j DROP\nCOMMIT\n');
+    expect((await lab.bpfilter('apply', '--xdp', 'f0', file)).status).not.toBe(0);
+    lab.send(7, 3);
+    expect(dropped('f0')).toBe(3);
+    expect(await counted('[3:180] -A INPUT')).toBe(true);
   });
 
   it('says what stands in the way, and enforces the rules all the same', async () => {

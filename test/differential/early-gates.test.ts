@@ -63,7 +63,8 @@ interface Case {
   readonly counts: 0 | 1;
   /** Absent: the stack gets it. */
   readonly early?: true;
-  /** Commands in the filtered namespace, and what undoes them. */
+  /** Commands in the filtered namespace: before rules are applied, after that, and what undoes them. */
+  readonly setup?: readonly string[];
   readonly before?: readonly string[];
   readonly after?: readonly string[];
 }
@@ -121,6 +122,33 @@ const INPUT: readonly Case[] = [
     counts: 0,
     before: [sysctl('ipv4.conf.f0.rp_filter', 1), sysctl('ipv4.conf.f0.forwarding', 1)],
     after: [sysctl('ipv4.conf.f0.rp_filter', 0), sysctl('ipv4.conf.f0.forwarding', 0)],
+  },
+  {
+    name: "somebody's chain in the place of a harmless one",
+    family: 'ipv4',
+    counts: 0,
+    setup: ['nft add table inet x', "nft 'add chain inet x z { type filter hook input priority 100; }'"],
+    before: [
+      'nft delete chain inet x z',
+      "nft 'add chain inet x y { type filter hook input priority -10; policy drop; }'",
+    ],
+    after: ['nft delete table inet x'],
+  },
+  {
+    name: 'a harmless chain behind ours',
+    family: 'ipv4',
+    counts: 1,
+    early: true,
+    setup: ['nft add table inet x', "nft 'add chain inet x z { type filter hook input priority 100; policy drop; }'"],
+    after: ['nft delete table inet x'],
+  },
+  {
+    name: "rules in the kernel's own table",
+    family: 'ipv4',
+    counts: 0,
+    setup: ['XTABLES_LOCKFILE=/run/ea.lock iptables-legacy -t mangle -S'],
+    before: ['XTABLES_LOCKFILE=/run/ea.lock iptables-legacy -t mangle -A INPUT -j DROP'],
+    after: ['XTABLES_LOCKFILE=/run/ea.lock iptables-legacy -t mangle -F'],
   },
 ];
 
@@ -384,6 +412,7 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
   // What has been changed back is another list of hooks: rules are applied anew.
   describe('to this machine', () => {
     it.each(INPUT)('$family: $name', async (item) => {
+      shell(item.setup ?? []);
       await apply('INPUT', '-j DROP');
       await check(item);
     });
