@@ -5,8 +5,8 @@ import { type MapSpec, slotCount } from '../bpf/program.ts';
 import { type Diagnostic, diagnostic } from '../diagnostics/diagnostic.ts';
 import { FAMILIES, type Hook, TABLE_HOOKS, type TableName } from '../packet/netfilter.ts';
 import type { PolicyRule, TablePolicy } from '../policy/ir.ts';
-import { differentRules } from '../policy/policy-columns.ts';
 import { fitsTable, type NamedTable, resolveNames } from '../policy/named.ts';
+import { differentRules } from '../policy/policy-columns.ts';
 import { type CompiledGeneration, type CompiledHook, type CounterBase, MAP_NAMES } from './compiled.ts';
 import { ASKED_MAP } from './netfilter/asked.ts';
 import { MissingMember } from './netfilter/context.ts';
@@ -69,7 +69,8 @@ export function compileGeneration({ policies, facts, named = [], shape, lookups 
   const refused: { table: TableName; diagnostic: Diagnostic }[] = [];
   let runCount = 0;
   const allRuns: readonly TableRuns[] = policies.map((policy, index) => {
-    const offset = ({ counter }: Pick<PolicyRule, 'counter'>): number => (counters[index]!.first + counter) * COUNTER_BYTES;
+    const offset = ({ counter }: Pick<PolicyRule, 'counter'>): number =>
+      (counters[index]!.first + counter) * COUNTER_BYTES;
     const shared = sharedCode(policy, states.offsets[index]!, logs.offsets[index]!, states.initial);
     return planRuns(policy, offset, () => `${MAP_NAMES.run}${runCount++}`, lookups, shared);
   });

@@ -4,9 +4,8 @@
 
 import type { KernelFacts } from '../bpf/facts.ts';
 import { type CompiledGeneration, type CompiledHook, MAP_NAMES } from '../codegen/compiled.ts';
-import type { TableRuns } from '../codegen/netfilter/lookup/plan.ts';
+import type { LookupOptions, TableRuns } from '../codegen/netfilter/lookup/plan.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import type { LookupOptions } from '../codegen/netfilter/lookup/plan.ts';
 import type { KernelObjects } from '../extensions/objects.ts';
 import { BPF_F_MMAPABLE } from '../kernel/map-memory.ts';
 import { printRuleset } from '../languages/iptables/print.ts';

@@ -3,8 +3,8 @@
 import type { Family } from '../../packet/netfilter.ts';
 import { FIELDS, type FieldName } from '../../policy/fields.ts';
 import type { Expr, PolicyRule, RejectWith, TablePolicy } from '../../policy/ir.ts';
-import { differentRules } from '../../policy/policy-columns.ts';
 import { fieldsOfStateful } from '../../policy/named-tests.ts';
+import { differentRules } from '../../policy/policy-columns.ts';
 import { readsTransport, type Scan } from '../../policy/scan.ts';
 import { stagedIn } from '../../policy/staged.ts';
 import { answersNeeded } from './asked.ts';
