@@ -1,5 +1,6 @@
 /** Trees of a look-up built anew while the process goes on: on a thread of their own. */
-import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { existsSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import { buildParts } from '../../classify/classifier.ts';
 import { encodeRecords } from '../../classify/lanes.ts';
 import type { BuiltTree, Room } from '../../classify/live/adoption.ts';
@@ -50,28 +51,13 @@ export function treeWork(): TreeWork {
   };
 }
 
-/** This file, compiled, is also what the thread runs; a program that runs from its sources has no such file, and works on its own thread. */
-const COMPILED = import.meta.url.endsWith('.js');
-const ROLE = 'bpfilter: builds trees';
+/** What the thread runs, beside this file or, where this one is part of a larger file, in the folder that it was compiled to. */
+const PLACES = ['./tree-thread.js', '../firewall/live/tree-thread.js'] as const;
 
+/** On a thread of its own, if there is a compiled file for it: a program that runs from its sources has none, and works on its own thread. */
 export function openTreeBuilder(): TreeBuilder {
-  return COMPILED ? otherThread() : ownThread();
-}
-
-if (workerData === ROLE) serve(treeWork());
-
-function serve(work: TreeWork): void {
-  parentPort?.on('message', (request: TreeRequest) => {
-    if ('rows' in request) {
-      parentPort?.postMessage(work.build(request.rows));
-      return;
-    }
-    const contents = work.place(request.rooms);
-    parentPort?.postMessage(
-      contents,
-      contents.flat().map(({ buffer }) => buffer),
-    );
-  });
+  const file = PLACES.map((path) => new URL(path, import.meta.url)).find((url) => existsSync(url));
+  return file === undefined ? ownThread() : otherThread(file);
 }
 
 function ownThread(): TreeBuilder {
@@ -87,8 +73,8 @@ function ownThread(): TreeBuilder {
   };
 }
 
-function otherThread(): TreeBuilder {
-  const worker = new Worker(new URL(import.meta.url), { workerData: ROLE });
+function otherThread(file: URL): TreeBuilder {
+  const worker = new Worker(file);
   // A process that has nothing else to do may end.
   worker.unref();
   let failure: Error | undefined;
