@@ -13,6 +13,7 @@ import type { Action, Condition, Expr, LogSpec, StateObject } from '../policy/ir
 import type { Question } from '../policy/question.ts';
 import type { IpPart, OptionUse, OptionValue } from '../rules/model.ts';
 import type { XtLayout } from './layouts/layout.ts';
+import type { Listing } from './listing/saved.ts';
 import type { KernelObjects } from './objects.ts';
 
 /** How the text of an option becomes an OptionValue and back. Each value type is one file in `extensions/values/`. */
@@ -112,6 +113,8 @@ interface ExtensionBase {
   readonly check?: (options: OptionMap, ctx: RuleContext & { readonly span?: Span }) => readonly Diagnostic[];
   /** The words iptables-save prints after `-m NAME` or `-j NAME`; absent: every given option in table order. */
   readonly print?: (options: OptionMap, ctx: RuleContext) => readonly string[];
+  /** What a listing (-L) prints for it; absent: what `listing/index.ts` has for its name, or else its name and options. */
+  readonly list?: Listing;
 }
 
 export type OptionMap = Readonly<Record<string, OptionUse>>;

@@ -160,11 +160,13 @@ function details(rule: Rule, family: Family, table: TableName, format: ListForma
     const extension = findMatch(match.name, family);
     if (extension === undefined) continue;
     const words = extension.print?.(match.options, ctx) ?? optionWords(extension, match.options, family);
-    text += MATCH_LISTINGS[match.name]?.(savedOptions(words), ctx) ?? ` ${[match.name, ...words].join(' ')}`;
+    const list = extension.list ?? MATCH_LISTINGS[match.name];
+    text += list?.(savedOptions(words), ctx) ?? ` ${[match.name, ...words].join(' ')}`;
   }
   if (target.kind !== 'extension') return text;
   const extension = findTarget(target.name, family);
   if (extension === undefined) return text;
   const words = extension.print?.(target.options, ctx) ?? optionWords(extension, target.options, family);
-  return text + (TARGET_LISTINGS[target.name]?.(savedOptions(words), ctx) ?? ` ${[target.name, ...words].join(' ')}`);
+  const list = extension.list ?? TARGET_LISTINGS[target.name];
+  return text + (list?.(savedOptions(words), ctx) ?? ` ${[target.name, ...words].join(' ')}`);
 }
