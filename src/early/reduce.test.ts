@@ -16,6 +16,7 @@ const HZ = 250;
 /** The kind of a packet, undefined for those that never reach the rules of an early program. */
 function kindOf(view: PacketView): EarlyPackets | undefined {
   const { bytes } = view;
+  if (view.pkttype !== 0 || view.out !== undefined) return undefined;
   if (bytes.length < 40 && view.family === 'ipv6') return undefined;
   if (view.family === 'ipv4') {
     const fragment = (bytes[6]! << 8) | bytes[7]!;

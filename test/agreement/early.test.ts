@@ -96,7 +96,8 @@ function compareAll(policy: TablePolicy, views: readonly PacketView[]): number {
   let drops = 0;
   try {
     for (const view of views) {
-      const arrived: PacketView = { ...view, in: LOOPBACK };
+      const { out: _, ...received } = view;
+      const arrived: PacketView = { ...received, in: LOOPBACK, pkttype: 0 };
       const { verdict, counters } = program.run(frameOf(arrived));
       if (verdict === XDP_DROP) {
         drops++;
