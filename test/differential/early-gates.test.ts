@@ -156,13 +156,6 @@ const INPUT: readonly Case[] = [
 const ROUTES: readonly Case[] = [
   {
     name: 'route to the address gone',
-    family: 'ipv4',
-    counts: 0,
-    before: ip(`route del local ${ADDRESS.filtered} dev f0 table local`),
-    after: ip(`route add local ${ADDRESS.filtered} dev f0 table local proto kernel scope host src ${ADDRESS.filtered}`),
-  },
-  {
-    name: 'route to the address gone',
     family: 'ipv6',
     counts: 0,
     before: ip(`-6 route del local ${ADDRESS.filtered6} dev f0 table local`),
@@ -216,6 +209,24 @@ const ROUTES: readonly Case[] = [
       },
     ];
   }),
+  {
+    name: 'route to the address gone',
+    family: 'ipv4',
+    counts: 0,
+    before: ip(`route del local ${ADDRESS.filtered} dev f0 table local`),
+    after: ip(`route add local ${ADDRESS.filtered} dev f0 table local proto kernel scope host src ${ADDRESS.filtered}`),
+  },
+];
+
+/** In a namespace that has had neither. */
+const LOCAL_ROUTES: readonly Case[] = [
+  {
+    name: 'a local route',
+    family: 'ipv4',
+    counts: 1,
+    before: ip('route add local 10.55.0.1 dev lo'),
+    after: ip('route del local 10.55.0.1 dev lo'),
+  },
 ];
 
 const TRACKED: readonly Case[] = [
@@ -350,7 +361,7 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
   const directory = mkdtempSync(join(tmpdir(), 'bpfilter-early-'));
   let lab: SmallLab;
 
-  beforeAll(() => {
+  const build = (): void => {
     lab = buildSmallLab('ea-gates');
     lab.outside('ip', 'link', 'add', 'g1', 'type', 'veth', 'peer', 'name', 'f1', 'netns', lab.namespace);
     for (const line of [
@@ -361,7 +372,8 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
     ])
       lab.inside('ip', ...line.split(' '));
     lab.outside('ip', 'link', 'set', 'g1', 'up');
-  });
+  };
+  beforeAll(build);
   afterAll(async () => {
     rmSync(directory, { recursive: true });
     await lab.close();
@@ -432,6 +444,16 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
   });
   describe('routes of its own', () => {
     it.each(ROUTES)('$family: $name', async (item) => {
+      await apply('INPUT', '-j DROP');
+      await check(item);
+    });
+  });
+  describe('local routes of its own', () => {
+    beforeAll(async () => {
+      await lab.close();
+      build();
+    });
+    it.each(LOCAL_ROUTES)('$family: $name', async (item) => {
       await apply('INPUT', '-j DROP');
       await check(item);
     });
