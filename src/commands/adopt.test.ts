@@ -41,7 +41,7 @@ const KEPT = `*filter
 :INPUT ACCEPT [0:0]
 :FORWARD ACCEPT [0:0]
 :OUTPUT ACCEPT [0:0]
-[0:0] -A INPUT -m connlimit --connlimit-upto 4000000 --connlimit-mask 32 --connlimit-saddr
+[0:0] -A INPUT -m hashlimit --hashlimit-above 1000000/sec --hashlimit-burst 5 --hashlimit-mode srcport --hashlimit-name kept
 [4:400] -A INPUT -p udp -m udp --dport 2000 -j DROP
 COMMIT
 `;
