@@ -46,6 +46,13 @@ describe('lines that are read quickly', () => {
     expect(inColumns(textOf(Array.from({ length: 100 }, (_, i) => rule(i))))).toEqual([98, 100]);
   });
 
+  it('are left alone where hardly two are alike, and taken where many are', () => {
+    const unlike = Array.from({ length: 30_000 }, (_, i) => `-A INPUT -m mark --mark ${i} -j DROP`);
+    const alike = Array.from({ length: 30_000 }, (_, i) => `-A INPUT -s 10.0.${i >> 8}.${i & 255}/32 -j DROP`);
+    expect(inColumns(textOf([...unlike, ...alike]))[0]).toBe(0);
+    expect(inColumns(textOf([...alike, ...unlike, ...alike]))[0]).toBe(59_998);
+  });
+
   it('are rules again as soon as the table is changed otherwise than at its end', () => {
     const rules = Array.from({ length: 50 }, (_, i) => `-A INPUT -s 10.0.0.${i}/32 -j DROP`);
     const text = textOf([...rules, '-D INPUT 7', ...rules, '-I INPUT -j ACCEPT', '-Z', ...rules]);

@@ -48,8 +48,9 @@ const CLOSE = 0x5d;
 const ZERO = 0x30;
 /** Digits of numbers below 2^53. */
 const SAFE_DIGITS = 15;
-/** A table whose lines have more words than this in common places has no kinds worth the memory. */
-const MOST_NODES = 1 << 16;
+/** The tree grows no more from here on; if less than one line of so many was like others by then, the table is read as it comes. */
+const MOST_NODES = 1 << 14;
+const LIKE_OTHERS = 4;
 /** So often changed, a table is read as it comes. */
 const MOST_CHANGES = 64;
 
@@ -57,6 +58,8 @@ const MOST_CHANGES = 64;
 export function createQuickReader(text: string, addresses: boolean, host: QuickHost): QuickReader {
   let nodes = 0;
   let changes = 0;
+  let lines = 0;
+  let taken = 0;
   let plain = newNode(-1);
   let counted = newNode(-1);
   let pending: Node | undefined;
@@ -127,7 +130,8 @@ export function createQuickReader(text: string, addresses: boolean, host: QuickH
         node.words ??= new Map();
         let child = node.words.get(word);
         if (child === undefined) {
-          if (++nodes > MOST_NODES) return undefined;
+          if (nodes === MOST_NODES) return undefined;
+          nodes++;
           child = newNode(slotBehind(word));
           node.words.set(word, child);
         }
@@ -148,12 +152,20 @@ export function createQuickReader(text: string, addresses: boolean, host: QuickH
     take(start, end) {
       pending = undefined;
       if (changes > MOST_CHANGES) return false;
+      lines++;
+      if (nodes === MOST_NODES && taken * LIKE_OTHERS < lines) {
+        plain = newNode(-1);
+        counted = newNode(-1);
+        changes = MOST_CHANGES + 1;
+        return false;
+      }
       const node = follow(start, end);
       if (node === undefined) return false;
       if (node.chain !== undefined) {
         // Its rules were asked for in between.
         if (node.chain.columns === undefined) return false;
         node.chain.columns.add(node.kind, row);
+        taken++;
         return true;
       }
       if (node.seen) pending = node;
