@@ -1,5 +1,6 @@
 /** Structures of the matches on addresses, the network header and where a packet comes from. */
 
+import { ADDRESS_TYPES } from '../matches/address-types.ts';
 import { given } from '../options.ts';
 import {
   address,
@@ -37,22 +38,7 @@ import {
 } from './layout.ts';
 
 /** RTN_* */
-const ADDRESS_TYPES = Object.fromEntries(
-  [
-    'UNSPEC',
-    'UNICAST',
-    'LOCAL',
-    'BROADCAST',
-    'ANYCAST',
-    'MULTICAST',
-    'BLACKHOLE',
-    'UNREACHABLE',
-    'PROHIBIT',
-    'THROW',
-    'NAT',
-    'XRESOLVE',
-  ].map((word, at) => [word, 1 << at]),
-);
+const ADDRESS_BITS = Object.fromEntries(ADDRESS_TYPES.map((word, at) => [word, 1 << at]));
 
 /** struct xt_addrtype_info_v1; no bits for a side are an absent option. */
 export const ADDRTYPE: readonly XtLayout[] = [
@@ -60,8 +46,8 @@ export const ADDRTYPE: readonly XtLayout[] = [
     revision: 1,
     size: 8,
     fields: [
-      wordBits('src-type', u16(0), ADDRESS_TYPES, { invert: bit(u32(4), 1) }),
-      wordBits('dst-type', u16(2), ADDRESS_TYPES, { invert: bit(u32(4), 2) }),
+      wordBits('src-type', u16(0), ADDRESS_BITS, { invert: bit(u32(4), 1) }),
+      wordBits('dst-type', u16(2), ADDRESS_BITS, { invert: bit(u32(4), 2) }),
       flag('limit-iface-in', bit(u32(4), 4)),
       flag('limit-iface-out', bit(u32(4), 8)),
     ],

@@ -1,5 +1,6 @@
 /** Listings of the matches that look at IPv6 extension headers. */
 
+import { mhTypeName } from '../values/mh-type.ts';
 import { find, type Listing, type SavedOption, textOf } from './saved.ts';
 
 /** `title:[!]n` for one number, `titles:[!]a:b` for a range. */
@@ -80,9 +81,11 @@ export const listIpv6header: Listing = (saved, { numeric }) => {
   return ` ipv6header flags:${header?.invert === true ? '!' : ''}${shown}${flag(saved, 'soft', ' soft')}`;
 };
 
-export const listMh: Listing = (saved) => {
+export const listMh: Listing = (saved, { numeric }) => {
   const type = find(saved, 'mh-type');
-  return type === undefined ? ' mh' : ` mh ${type.invert ? '!' : ''}${type.values[0]}`;
+  if (type === undefined) return ' mh';
+  const ends = (type.values[0] ?? '').split(':').map((end) => (numeric ? end : mhTypeName(end)));
+  return ` mh ${type.invert ? '!' : ''}${ends.join(':')}`;
 };
 
 export const listSrh: Listing = (saved) =>

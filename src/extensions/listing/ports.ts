@@ -1,6 +1,7 @@
 /** Listings of the matches that look at ports. */
 
 import { type ServiceProtocol, serviceName } from '../../packet/services.ts';
+import { CHUNK_TYPES } from '../values/chunk-types.ts';
 import { dccpTypes } from './more-matches.ts';
 import type { Listing, ListingContext, SavedOption } from './saved.ts';
 import { textOf } from './saved.ts';
@@ -61,36 +62,11 @@ export const listDccp = transport('dccp', undefined, (option, { numeric }) => {
   return name === 'dccp-option' ? ` option=${not}${values[0]}` : dccpTypes(option, numeric);
 });
 
-const CHUNKS: Readonly<Record<string, number>> = {
-  DATA: 0,
-  INIT: 1,
-  INIT_ACK: 2,
-  SACK: 3,
-  HEARTBEAT: 4,
-  HEARTBEAT_ACK: 5,
-  ABORT: 6,
-  SHUTDOWN: 7,
-  SHUTDOWN_ACK: 8,
-  ERROR: 9,
-  COOKIE_ECHO: 10,
-  COOKIE_ACK: 11,
-  ECN_ECNE: 12,
-  ECN_CWR: 13,
-  SHUTDOWN_COMPLETE: 14,
-  I_DATA: 64,
-  ASCONF_ACK: 128,
-  RE_CONFIG: 130,
-  PAD: 132,
-  FORWARD_TSN: 192,
-  ASCONF: 193,
-  I_FORWARD_TSN: 194,
-};
-
 export const listSctp = transport('sctp', 'sctp', ({ invert, values }, { numeric }) => {
   const [how = '', list = ''] = values;
   const chunks = list.split(',').map((chunk) => {
     const [type = '', flags] = chunk.split(':');
-    const number = CHUNKS[type];
+    const number = CHUNK_TYPES[type];
     const shown = numeric && number !== undefined ? `0x${number.toString(16).toUpperCase().padStart(4, '0')}` : type;
     return flags === undefined ? shown : `${shown}:${flags}`;
   });

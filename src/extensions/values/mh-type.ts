@@ -31,6 +31,11 @@ export const mhType: ValueType = {
   print: (value) => [formatRange(value)],
 };
 
+/** How listings show the number of a type; numbers without a name stay. */
+export function mhTypeName(number: string): string {
+  return LONG[Number(number)] ?? number;
+}
+
 function readType(text: string): bigint | undefined {
   const lower = text.toLowerCase();
   if (lower === '') return undefined;
