@@ -6,7 +6,7 @@ import { R0, R1, R2, R3, R4, R5, R7, R8, R10 } from '../../bpf/instruction.ts';
 import type { DeviceKind } from '../../device/hook.ts';
 import type { HookContext } from '../netfilter/context.ts';
 import { COUNTERS, CTX, STACK } from '../netfilter/layout.ts';
-import { MOST_FRAME_HEADER, PLACE } from './answer.ts';
+import { MOST_FRAME_HEADER, PLACE } from './answer-layout.ts';
 import { NOTES, SK_BUFF_MD } from './notes.ts';
 
 const HELPERS = {

@@ -41,7 +41,7 @@ import { walkIpv6Headers } from '../netfilter/ipv6-walk.ts';
 import { ADDRESSES, COUNTERS, CTX, FLOW, HELPER, STACK, TRANSPORT_BYTES } from '../netfilter/layout.ts';
 import { emitSlow, jumpIfExtensionHeader, type PrologueTargets, packNormal, SUMMARY } from '../netfilter/prologue.ts';
 import { loadFrameDevice } from '../xdp/frame-device.ts';
-import { SUMMARY_CELL } from './answer.ts';
+import { SUMMARY_CELL } from './answer-layout.ts';
 import { DEVICE_STACK, type DeviceEnds, HEADER_BYTES, loadBytes, loadToNotes, NOTES, SK_BUFF_MD } from './notes.ts';
 
 /** Whether frames of the device begin with an Ethernet header, or with the IP header. */
@@ -102,26 +102,18 @@ export function emitFrame(
   out.emit(...loadToNotes(kind, 0, NOTES.frame, ETHERNET_BYTES), jne.imm(R0, 0, ends.drop));
   out.emit(ldx.h(R8, COUNTERS, NOTES.frame + 12));
   for (let tags = 0; tags <= MOST_TAGS; tags++) {
-    const [tag, final] = [out.label('tag'), out.label('untagged')];
+    const [tag, final, behind] = [out.label('tag'), out.label('untagged'), out.label('behind')];
     const place = ETHERNET_BYTES + tags * TAG_BYTES;
     out.emit(jeq.imm(R8, TYPE.vlan, tag), jne.imm(R8, TYPE.service, final), at(tag));
     // More tags than anybody has a use for hide what they carry.
     if (tags === MOST_TAGS) out.emit(ja(ends.drop));
     else {
-      const behind = out.label('behind');
-      out.emit(
-        ...loadToNotes(kind, place, NOTES.tag, TAG_BYTES),
-        jne.imm(R0, 0, ends.drop),
-        ldx.h(R8, COUNTERS, NOTES.tag + 2),
-        ja(behind),
-      );
-      out.emit(at(final), st.w(COUNTERS, NOTES.place, place), sub.imm(R7, place));
-      dispatch(ctx, families, ends);
-      out.emit(at(behind));
-      continue;
+      out.emit(...loadToNotes(kind, place, NOTES.tag, TAG_BYTES), jne.imm(R0, 0, ends.drop));
+      out.emit(ldx.h(R8, COUNTERS, NOTES.tag + 2), ja(behind));
     }
     out.emit(at(final), st.w(COUNTERS, NOTES.place, place), sub.imm(R7, place));
     dispatch(ctx, families, ends);
+    out.emit(at(behind));
   }
 }
 
