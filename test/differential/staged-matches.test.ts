@@ -15,12 +15,13 @@ import { run } from '../support/command.ts';
 import { type FirewallKind, kernelFirewall } from '../support/firewalls.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
 import { macOf } from '../support/topology.ts';
-import { ADDRESSES, DEVICES, ipset, packetOf, stimuliOf } from './asking.ts';
+import { ADDRESSES, DEVICES, ipset, packetOf, phasesOf, prepared, stimuliOf } from './asking.ts';
 import { allFlows, ENDS } from './flows.ts';
 import { nastyStimuli } from './nasties.ts';
+import { routeOf } from './route.ts';
 import { compareRounds, staging, table } from './staging.ts';
 import { FORWARD, frameAround, INPUT, type Stimulus } from './stimulus.ts';
-import { differences, runTwins } from './twin.ts';
+import { differences, runTwins, withTwins } from './twin.ts';
 
 const ACCT = { NAME: [1, 'string'], FLAGS: [5, 'be32'], QUOTA: [6, 'be64'] } as const;
 const NFNL_SUBSYS_ACCT = 7;
@@ -280,4 +281,53 @@ suite('socket', DIFFERENTIAL, () => {
     expect(left.saved[family]).toMatch(/\[[1-9]\d*:\d+\] -A PREROUTING -m mark --mark 0x2201/);
     expect(differences(left, right, { frames: 'none' })).toEqual([]);
   });
+});
+
+suite('all together', DIFFERENTIAL, () => {
+  it.each(FAMILIES)(
+    '%s: asked ahead, asked on the way, answered and carried out, forwarded, arriving and sent',
+    (family) => {
+      const [a, b] = ADDRESSES[family];
+      const prepare = (namespace: string): void => {
+        makeAccounts(namespace);
+        const type = family === 'ipv4' ? 'hash:ip' : 'hash:ip family inet6';
+        ipset(namespace, [
+          `create plain ${type}`,
+          `add plain ${a}`,
+          `create counting ${type} counters`,
+          `add counting ${b}`,
+        ]);
+      };
+      const chains = ['INPUT', 'FORWARD', 'OUTPUT'];
+      const lines = [
+        ':user - [0:0]',
+        ...chains.flatMap((chain) => [
+          `-A ${chain} -m set --match-set plain src -m nfacct --nfacct-name first -j user`,
+          `-A ${chain} -p tcp -m nfacct --nfacct-name second -m set ! --match-set plain dst -j LOG --log-prefix "one "`,
+          `-A ${chain} -p udp -m udp --dport 53 -m connlimit --connlimit-above 1 -j REJECT`,
+          `-A ${chain} -m set --match-set counting dst -g user`,
+          `-A ${chain} -p tcp -j MARK --set-xmark 0x1/0x1`,
+          `-A ${chain} -m mark --mark 0x1/0x1 -j DROP`,
+        ]),
+        '-A user -m limit --limit 1/hour --limit-burst 9 -m nfacct --nfacct-name second -j RETURN',
+        '-A user -p tcp -m nfacct --nfacct-name first -j REJECT',
+      ];
+      const also = (namespace: string): string =>
+        `${accounts(namespace)} ${withNamespace(namespace, () => run('ipset', ['save', 'counting'])).replace(/initval \S+/g, '')}`;
+      const others = { left: prepared(kernelFirewall, prepare), right: prepared(staging, prepare), devices: DEVICES };
+      withTwins({ [family]: table(lines) }, others, (left, right) => {
+        for (const phase of phasesOf(family)) {
+          const route = routeOf(phase);
+          for (const side of [left, right]) side.topology.deliver(route);
+          const sent = phase.stimuli.map((stimulus) => [left.send(stimulus), right.send(stimulus)] as const);
+          for (const side of [left, right]) side.settle();
+          const one = left.observe(sent.map(([result]) => result));
+          const other = right.observe(sent.map(([, result]) => result));
+          expect(differences(one, other)).toEqual([]);
+          expect(also(right.topology.namespace)).toBe(also(left.topology.namespace));
+          expect(one.saved[family]).toMatch(/^\[[1-9]\d*:\d+\] -A user -p tcp -m nfacct/m);
+        }
+      });
+    },
+  );
 });
