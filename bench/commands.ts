@@ -31,8 +31,7 @@ type Way = 'daemon' | 'alone' | 'legacy';
 /** Milliseconds that a process takes in the namespace of its way. */
 function timed(way: Way, words: readonly string[], input = ''): number {
   const [program = '', ...argv] = words;
-  const command =
-    program === 'node' || way === 'legacy' ? [program, ...argv] : [process.execPath, BIN + program, ...argv];
+  const command = program === 'node' || way === 'legacy' ? [program, ...argv] : [BIN + program, ...argv];
   const env = {
     ...process.env,
     XTABLES_LOCKFILE: `${FOLDER}/lock`,
@@ -63,7 +62,7 @@ function rows(): readonly BenchRow[] {
   const ways: readonly Way[] = ['daemon', 'alone', 'legacy'];
   mkdirSync(FOLDER, { recursive: true });
   for (const way of ways) execFileSync('ip', ['netns', 'add', `${NAME}-${way}`]);
-  const daemon = spawn(process.execPath, [`${BIN}bpfilterd`, '--socket', `${FOLDER}/socket`], { stdio: 'ignore' });
+  const daemon = spawn(`${BIN}bpfilterd`, ['--socket', `${FOLDER}/socket`], { stdio: 'ignore' });
   try {
     for (let tries = 0; !existsSync(`${FOLDER}/socket`); tries++) {
       if (tries > 500) throw new Error('the daemon does not start');

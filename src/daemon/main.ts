@@ -9,6 +9,7 @@ import { acquireLock, type FileLock } from '../kernel/lock.ts';
 import { notifyManager } from '../kernel/notify.ts';
 import { packageVersion } from './client.ts';
 import { serveConnection } from './connection.ts';
+import { memoryCollector } from './memory.ts';
 import { openNamespaces } from './namespaces.ts';
 import { DEFAULT_SOCKET } from './protocol.ts';
 import { MANIFEST } from './serve.ts';
@@ -79,6 +80,7 @@ function tell(state: string): void {
 
 async function serveUntilStopped(path: string): Promise<void> {
   const namespaces = openNamespaces();
+  const collect = memoryCollector();
   const running = new Set<Promise<void>>();
   let quiet: NodeJS.Timeout | undefined;
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -86,7 +88,10 @@ async function serveUntilStopped(path: string): Promise<void> {
     const serving = serveConnection(socket, namespaces).finally(() => {
       running.delete(serving);
       clearTimeout(quiet);
-      quiet = setTimeout(() => namespaces.rest(Date.now()), REST_MS);
+      quiet = setTimeout(() => {
+        namespaces.rest(Date.now());
+        collect();
+      }, REST_MS);
     });
     running.add(serving);
   });

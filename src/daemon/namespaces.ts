@@ -1,6 +1,7 @@
 /** The tables of the network namespaces that the daemon has worked in lately, kept warm; a bounded number of them. */
 
 import { closeSync, openSync } from 'node:fs';
+import { BusyError } from '../firewall/failure.ts';
 import { openTablesSession, type TablesSession } from '../firewall/tables-session.ts';
 import { namespaceIdentity } from '../kernel/namespace.ts';
 import { FAMILIES } from '../packet/netfilter.ts';
@@ -63,11 +64,20 @@ export function openNamespaces(): Namespaces {
       for (const [identity, one] of [...kept]) {
         if (one.users > 0) continue;
         if (now - one.usedAt > IDLE_MS) drop(identity, one);
-        else if (one.tables.compactionAdvised) one.tables.compact();
+        else if (one.tables.compactionAdvised) compact(one.tables);
       }
     },
     close() {
       for (const [identity, one] of [...kept]) drop(identity, one);
     },
   };
+}
+
+function compact(tables: TablesSession): void {
+  try {
+    tables.compact();
+  } catch (error) {
+    // Somebody is at work there; another time.
+    if (!(error instanceof BusyError)) throw error;
+  }
 }
