@@ -23,11 +23,11 @@ const LENGTHS = [
 ] as const;
 
 /** For each source port a chain of its own: the target, and a rule behind it that counts what has not been dropped. */
-function mangle(chain: string, target: 'SNPT' | 'DNPT', from: string): string {
+function mangle(chain: string, target: '-j SNPT' | '-j DNPT', from: string): string {
   const ports = LENGTHS.map((lengths, at) => ({ lengths, port: at + 1 }));
   const rules = ports.flatMap(({ lengths: [source, destination], port }) => [
     `-A ${chain} -p udp -m udp --sport ${port} -g port${port}`,
-    `-A port${port} -j ${target} --src-pfx ${from}::/${source} --dst-pfx 2001:db8:7::/${destination}`,
+    `-A port${port} ${target} --src-pfx ${from}::/${source} --dst-pfx 2001:db8:7::/${destination}`,
     `-A port${port} -j MARK --set-mark ${port}`,
   ]);
   const chains = ports.map(({ port }) => `:port${port} - [0:0]`);
@@ -79,7 +79,7 @@ suite('exchanged prefixes', DIFFERENTIAL, () => {
   );
 
   it('of sources, on the way out', () => {
-    expectEqual(mangle('POSTROUTING', 'SNPT', 'fdbf') + filter('FORWARD'), [{ path: FORWARD, stimuli: fromAll }]);
+    expectEqual(mangle('POSTROUTING', '-j SNPT', 'fdbf') + filter('FORWARD'), [{ path: FORWARD, stimuli: fromAll }]);
   });
 
   it('of sources, on the way in', () => {
@@ -87,7 +87,7 @@ suite('exchanged prefixes', DIFFERENTIAL, () => {
       (end) => `fdbf:0:0:0:${end}`,
       () => 'fdbf::1',
     );
-    expectEqual(mangle('INPUT', 'SNPT', 'fdbf') + filter('INPUT'), [{ path: INPUT, stimuli: input }]);
+    expectEqual(mangle('INPUT', '-j SNPT', 'fdbf') + filter('INPUT'), [{ path: INPUT, stimuli: input }]);
   });
 
   it('of destinations, before the route is chosen', () => {
@@ -95,7 +95,7 @@ suite('exchanged prefixes', DIFFERENTIAL, () => {
       () => client,
       (end) => `fdbf:1:0:0:${end}`,
     );
-    expectEqual(mangle('PREROUTING', 'DNPT', 'fdbf:1') + filter('FORWARD'), [{ path: FORWARD, stimuli: toAll }]);
+    expectEqual(mangle('PREROUTING', '-j DNPT', 'fdbf:1') + filter('FORWARD'), [{ path: FORWARD, stimuli: toAll }]);
   });
 
   it('twice leave the table with the kernel: what the first makes decides the second', () => {
