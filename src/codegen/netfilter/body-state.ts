@@ -127,7 +127,10 @@ export function placesOf(body: Body): readonly Resume[] {
     .filter(({ slot }) => slot !== undefined)
     .flatMap((chain) => chain.returns.map(({ number }) => ({ number, label: body.resumeLabels.get(number)! })));
   const places = new Map(
-    [...returns, ...body.cuts, ...body.logs, ...body.effects, ...body.suspensions].map((place) => [place.number, place]),
+    [...returns, ...body.cuts, ...body.logs, ...body.effects, ...body.suspensions].map((place) => [
+      place.number,
+      place,
+    ]),
   );
   return [...places.values()].sort((a, b) => a.number - b.number);
 }

@@ -16,11 +16,11 @@ import { REJECT_WITH, type RejectWith } from '../../policy/ir.ts';
 import { type PacketView, packetView } from '../../policy/packet-view.ts';
 import { type CompiledGeneration, type CompiledHook, MAP_NAMES } from '../compiled.ts';
 import { askedEntry } from './asked.ts';
-import { answeredEntry } from './staged.ts';
 import { decodeList, type EffectList } from './effect-list.ts';
 import { EFFECT_MAPS } from './effects.ts';
 import { installClock, setClock } from './simulate-environment.ts';
 import { layOutPacket, type SimulatedPacket } from './simulate-layout.ts';
+import { answeredEntry } from './staged.ts';
 
 export type { SimulatedPacket } from './simulate-layout.ts';
 
@@ -116,7 +116,8 @@ export function runHook(
   try {
     if (hook.answers.length > 0) enterAnswers(simulation, laidOut.skb, packet.view.answers ?? 0n);
     let returned = runProgram(machine, program, [laidOut.context], BUDGET);
-    const first = generation.staged?.find((base) => base.family === hook.family && base.table === hook.table)?.first ?? 0;
+    const first =
+      generation.staged?.find((base) => base.family === hook.family && base.table === hook.table)?.first ?? 0;
     const answer = (question: number): boolean => ((packet.view.staged ?? 0n) >> BigInt(question - first)) % 2n === 1n;
     let suspended = 0;
     for (; suspended < (hook.stages?.count ?? 0); suspended++) {
