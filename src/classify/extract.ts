@@ -91,7 +91,7 @@ export function extractRuns(rules: RuleSequence, options: ExtractOptions = EXTRA
 }
 
 /** From here on rules without a box are too much code: they are looked at one after the other, but in memory (ordered.ts). */
-const MANY_STOPS = 1000;
+const MANY_STOPS = 500;
 
 /** Whether rules without a box that may let packets go on stay outside of runs. */
 function stopsLookUps(rules: RuleSequence): boolean {

@@ -45,6 +45,8 @@ const MAX_LEAF_SLOTS = 1 << 16;
 const MAY_GO_ON = 0.5;
 /** With as many rules it surely is. */
 const SURELY = 4000;
+/** With as many rules that have conditions beside their boxes it is too much code. */
+const MUCH_CODE = 500;
 
 /** The table of a run of a chain's rules; undefined when its rules had better run one after the other. */
 export function buildRunTable(
@@ -53,8 +55,7 @@ export function buildRunTable(
   { choice, counterOffset, shared }: RunTableOptions,
 ): RunTable | undefined {
   if (run.dimensions.length > MAX_KEY || run.dimensions.length === 0) return undefined;
-  const { count } = run.rows;
-  if (choice === 'auto' && count < SURELY && goingOn(run.rows) > MAY_GO_ON * count) return undefined;
+  if (choice === 'auto' && isBetterAsCode(run)) return undefined;
   const ordered = choice === 'ordered' || (choice === 'auto' && orderedPays(run.rows));
   const classifier = buildClassifier(run.rows, ordered ? 'ordered' : choice);
   if (classifier.kind === 'linear' || classifier.parts.length > MAX_RULE_PARTS) return undefined;
@@ -81,6 +82,10 @@ export function buildRunTable(
     maxLeafSlots: 2 ** Math.max(3, Math.ceil(Math.log2(longest * 1.5))),
   };
   return { shape, rows, payload, parts, region: encodeRegion(layout, parts, payload) };
+}
+
+function isBetterAsCode({ rows, residual }: Run): boolean {
+  return rows.count < SURELY && residual.size < MUCH_CODE && goingOn(rows) > MAY_GO_ON * rows.count;
 }
 
 function goingOn(rows: Rows): number {
