@@ -80,6 +80,63 @@ it('every match runs as a program with some options', () => {
   expect(never).toEqual(MATCHES_OF_THE_KERNEL);
 });
 
+/** Options, `--name`, of every match and target in a text: of those alone that stand behind `-m` or `-j`. */
+function optionsIn(text: string): readonly string[] {
+  return [...text.matchAll(/-[mj] ([A-Za-z0-9]+)((?:(?! -[mjg] ).)*)/g)].flatMap(([, name, words = '']) =>
+    [...words.matchAll(/ --([a-z0-9-]+)/g)].map(([, option]) => `${name} --${option}`),
+  );
+}
+
+/** Options of rules that run as programs, of matches and targets that are not left out as a whole. */
+function programOptions(): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { family, table, text } of optionLines()) {
+    if (table === 'nat' || usesIn(text).some((use) => APART[use] !== undefined)) continue;
+    const outcome = outcomeOf('rule', rulesFile(table, [text]), family);
+    if (outcome.kind === 'applies' && outcome.share.kernel === 0)
+      for (const option of optionsIn(text)) found.add(option);
+  }
+  return found;
+}
+
+/** Options that are passed on: by targets to the kernel's own target in these very words, by matches that ask the kernel in its own structure. */
+const PASSED_ON = [
+  ...['CT --ctevents', 'CT --expevents', 'CT --zone-orig', 'CT --zone-reply', 'SET --map-prio', 'SET --map-queue'],
+  ...['HMARK --hmark-dport', 'HMARK --hmark-sport', 'HMARK --hmark-spi', 'HMARK --hmark-spi-mask'],
+  ...['TEE --oif', 'TPROXY --on-ip', 'CONNSECMARK --restore', 'NFLOG --nflog-range'],
+  ...['set --bytes-eq', 'set --bytes-gt', 'set --bytes-lt', 'set --packets-eq', 'set --packets-lt'],
+  ...['rateest --rateest-pps1', 'rateest --rateest-pps2'],
+  // Compared with the programs in test/agreement alone.
+  ...['policy --tunnel-dst', 'policy --tunnel-src'],
+];
+
+/** Every option that comparisons and generators write: `--name`, or `name` as the first argument of a function that writes it. */
+function comparedWords(): ReadonlySet<string> {
+  const folders = [
+    import.meta.dirname,
+    join(import.meta.dirname, 'cases'),
+    join(import.meta.dirname, '..', 'generate'),
+  ];
+  const texts = folders.flatMap((folder) =>
+    readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name !== 'coverage.test.ts')
+      .map(({ name }) => readFileSync(join(folder, name), 'utf8')),
+  );
+  return new Set(
+    texts.flatMap((text) =>
+      [...text.matchAll(/(?:--|\b[a-z]+\(')([a-z0-9]+(?:-[a-z0-9]+)*)/g)].map(([, word]) => word!),
+    ),
+  );
+}
+
+it('every option of what runs as a program is compared', () => {
+  const compared = comparedWords();
+  const options = [...programOptions()];
+  expect(options.length).toBeGreaterThan(150);
+  const missing = options.filter((use) => !compared.has(use.split(' --')[1]!) && !PASSED_ON.includes(use));
+  expect(missing.sort()).toEqual([]);
+});
+
 suite('what no other comparison has', DIFFERENTIAL, () => {
   const options = { left: kernelFirewall, right: bpfilterFirewall, devices: ['eth0', 'eth1'] };
 
