@@ -26,7 +26,8 @@ export async function run(invocation: Invocation): Promise<number> {
   if (options['json'] === true)
     output.out(`${JSON.stringify({ ...listJson(shown), ...devicesJson(devices) }, undefined, 2)}\n`);
   else {
-    const netfilter = shown === undefined ? (devices.length === 0 ? 'nothing is in force here\n' : '') : listText(shown);
+    const netfilter =
+      shown === undefined ? (devices.length === 0 ? 'nothing is in force here\n' : '') : listText(shown);
     output.out(netfilter + devicesText(devices));
   }
   return EXIT.done;

@@ -53,7 +53,10 @@ export const CATALOGUE = {
     text: '%what% cannot be carried out at %hook%: %why%',
     help: 'rules at netfilter (`bpfilter apply` without --hook) can do it',
   },
-  'no-device-chain': { severity: 'error', text: 'the rules have no chain %chain% in table %table%, which %hook% evaluates' },
+  'no-device-chain': {
+    severity: 'error',
+    text: 'the rules have no chain %chain% in table %table%, which %hook% evaluates',
+  },
   'differs-at-device': { severity: 'warning', text: '%what% at %hook%: %why%' },
 
   // Lines of a rule file.

@@ -92,8 +92,7 @@ export const HEADER_MATCHES = {
   },
   sctp: {
     fits: (site) => site.protocol === 'sctp',
-    text: (site) =>
-      some(option('sport', ports(site)), option('dport', ports(site)), option('chunk-types', chunkTypes)),
+    text: (site) => some(option('sport', ports(site)), option('dport', ports(site)), option('chunk-types', chunkTypes)),
   },
   dccp: {
     fits: (site) => site.protocol === 'dccp',

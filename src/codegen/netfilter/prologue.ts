@@ -287,13 +287,7 @@ export function forget(ctx: HookContext): void {
 function loadTransportLengthAtLeast0(ctx: HookContext, dst: number): void {
   if (ctx.device !== undefined) ctx.out.emit(ldx.dw(dst, R10, DEVICE_STACK.length));
   else ctx.out.emit(loadSkb(ctx, R1), loadMember(ctx, dst, R1, 'sk_buff.len'));
-  ctx.out.emit(
-    sub.reg(dst, COUNTERS),
-    mov.reg(R1, dst),
-    arsh.imm(R1, 63),
-    xor.imm(R1, -1),
-    and.reg(dst, R1),
-  );
+  ctx.out.emit(sub.reg(dst, COUNTERS), mov.reg(R1, dst), arsh.imm(R1, 63), xor.imm(R1, -1), and.reg(dst, R1));
 }
 
 /** The first 20 bytes from the transport header on, as many as there are, into the zeroed buffer. */

@@ -70,11 +70,7 @@ export function loadIpv4TotalLength(ctx: HookContext): void {
   const { out } = ctx;
   const done = out.label('totlen');
   castNetworkHeader(ctx, 'iphdr');
-  out.emit(
-    ldx.h(R1, R0, 2),
-    endian.toBe(16, R1),
-    jne.imm(R1, 0, done),
-  );
+  out.emit(ldx.h(R1, R0, 2), endian.toBe(16, R1), jne.imm(R1, 0, done));
   if (ctx.device !== undefined) {
     // Any other packet without a total length has been dropped.
     out.emit(loadNotedLength(R1), at(done));
