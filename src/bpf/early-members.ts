@@ -67,7 +67,7 @@ export const REFERENCE_EARLY = {
   'nf_conntrack_net.count': { offset: 0, size: 4 },
   'nf_conntrack_net.expect_count': { offset: 4, size: 4 },
   'nf_conntrack_net.sysctl_header': { offset: 24, size: 8 },
-  'net.ipv4.fib_table_hash': { offset: 0, size: 8 },
+  'net.ipv4.fib_table_hash': { offset: 1200, size: 8 },
   'fib_table.tb_id': { offset: 16, size: 4 },
   'net.ipv4.fib_has_custom_rules': { offset: 1188, size: 1 },
   'net.ipv4.fib_has_custom_local_routes': { offset: 1189, size: 1 },

@@ -25,21 +25,23 @@ function prepare(policy: TablePolicy, options: ExtractOptions, choice: Choice): 
   });
 }
 
-type Outcome = 'match' | 'no match' | 'hotdrop';
+type Outcome = 'match' | 'no match' | 'hotdrop' | 'doomed';
 
 function runConditions(list: readonly Condition[], packet: PacketView, memory: PolicyMemory): Outcome {
+  let doomed = false;
   for (const condition of list) {
     if (condition.kind === 'stateful') {
       const answer = runStateful(condition.test, memory, packet);
       if (answer === 'hotdrop') return answer;
-      if (answer === condition.invert) return 'no match';
+      if (answer === condition.invert) return doomed ? 'hotdrop' : 'no match';
       continue;
     }
     const holds = evaluateExpr(condition.expr, packet);
-    if (condition.kind === 'hotdrop' && holds) return 'hotdrop';
-    if (condition.kind === 'require' && !holds) return 'no match';
+    if (condition.kind === 'doom') doomed ||= holds;
+    else if (condition.kind === 'hotdrop' && holds) return 'hotdrop';
+    else if (condition.kind === 'require' && !holds) return doomed ? 'hotdrop' : 'no match';
   }
-  return 'match';
+  return doomed ? 'doomed' : 'match';
 }
 
 /** The next rule that matches from `from` on: its index, the number of rules when there is none. */
@@ -50,7 +52,7 @@ function nextMatch(
   from: number,
   packet: PacketView,
   memory: PolicyMemory,
-): number | 'hotdrop' {
+): number | 'hotdrop' | { readonly doomed: number } {
   const { rules } = policy.chains[number]!;
   const { segments, classifiers } = chains[number]!;
   for (const segment of segments) {
@@ -67,6 +69,7 @@ function nextMatch(
       }
       const outcome = runConditions(conditions, packet, memory);
       if (outcome === 'match') return at;
+      if (outcome === 'doomed') return { doomed: at };
       if (outcome === 'hotdrop') return outcome;
     }
   }
@@ -89,6 +92,13 @@ function evaluateByLookups(
   for (;;) {
     const found = nextMatch(policy, chains, at.chain, at.rule, packet, memory);
     if (found === 'hotdrop') return { verdict: 'drop', hotdrop: true, counted, logs, effects: [] };
+    if (typeof found === 'object') {
+      const { counter, action } = policy.chains[at.chain]!.rules[found.doomed]!;
+      counted.push(counter);
+      if (action.kind === 'log') logs.push(action.log);
+      const reject = action.kind === 'reject' ? { reject: action.with } : {};
+      return { verdict: 'drop', ...reject, hotdrop: true, counted, logs, effects: [] };
+    }
     const rule = policy.chains[at.chain]!.rules[found];
     if (rule !== undefined) counted.push(rule.counter);
     const behind = { chain: at.chain, rule: found + 1 };
