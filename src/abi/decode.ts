@@ -74,7 +74,8 @@ const NO_BLOB: Omit<TableBlob, 'name' | 'numEntries' | 'entries'> = { validHooks
 
 /** The entry as it would be at offset 0: a rule without target goes on to the entry behind it. */
 function toBeginning(bytes: Uint8Array, offset: number): Uint8Array {
-  const copy = bytes.slice();
+  // Not slice(): a Buffer's is no copy.
+  const copy = new Uint8Array(bytes);
   const at = copy.length - STANDARD_TARGET_BYTES + HEADER.size;
   const view = new DataView(copy.buffer);
   const standard = copy.length >= STANDARD_TARGET_BYTES && copy[at - HEADER.size + HEADER.name] === 0;
