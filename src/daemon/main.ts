@@ -9,6 +9,7 @@ import { acquireLock, type FileLock } from '../kernel/lock.ts';
 import { notifyManager } from '../kernel/notify.ts';
 import { packageVersion } from './client.ts';
 import { serveConnection } from './connection.ts';
+import { type DeviceWatch, watchDevices } from './devices.ts';
 import { memoryCollector } from './memory.ts';
 import { openNamespaces } from './namespaces.ts';
 import { DEFAULT_SOCKET } from './protocol.ts';
@@ -96,7 +97,9 @@ async function serveUntilStopped(path: string): Promise<void> {
     running.add(serving);
   });
   const housekeeping = setInterval(() => namespaces.rest(Date.now()), 60_000);
+  let devices: DeviceWatch | undefined;
   try {
+    devices = watchDevices((text) => process.stderr.write(`bpfilterd: ${text}\n`));
     const stopped = stopSignal();
     await listen(server, path);
     tell('READY=1');
@@ -104,6 +107,7 @@ async function serveUntilStopped(path: string): Promise<void> {
     tell('STOPPING=1');
   } finally {
     clearInterval(housekeeping);
+    devices?.close();
     await close(server, path, running);
     clearTimeout(quiet);
     namespaces.close();

@@ -16,12 +16,17 @@ export interface Daemon {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts a daemon and waits until it listens or has ended. `folder`: of its socket, made when it is not there. */
-export async function startDaemon(installed: Installed, folder: string): Promise<Daemon> {
+/**
+ * Starts a daemon and waits until it listens or has ended. `folder`: of its socket, made when it is not there; `namespace`: where it runs, if
+ * not here.
+ */
+export async function startDaemon(installed: Installed, folder: string, namespace?: string): Promise<Daemon> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const socket = join(folder, 'bpfilterd.sock');
   const env = { BPFILTER_SOCKET: socket };
-  const child = spawn(process.execPath, [join(installed.launcher, '..', 'bpfilterd')], {
+  const elsewhere = namespace === undefined ? [] : ['nsenter', `--net=/run/netns/${namespace}`];
+  const [program = '', ...argv] = [...elsewhere, process.execPath, join(installed.launcher, '..', 'bpfilterd')];
+  const child = spawn(program, argv, {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...env, NOTIFY_SOCKET: '' },
   });
