@@ -27,9 +27,9 @@ function tableOf(lines: readonly string[], family: Family): { readonly table: Ta
   const text = `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${lines.join('\n')}\nCOMMIT\n`;
   const { ruleset, diagnostics } = parseRuleset({ name: 'test', text }, family);
   expect(diagnostics).toEqual([]);
-  const encoded = encodeTable(ruleset.tables[0]!, family);
+  const encoded = encodeTable(ruleset!.tables[0]!, family);
   if ('problem' in encoded) throw new Error(encoded.problem.diagnostic.message);
-  return { table: ruleset.tables[0]!, blob: encoded.blob };
+  return { table: ruleset!.tables[0]!, blob: encoded.blob };
 }
 
 type Decoded = ReturnType<typeof decodeRule>;

@@ -10,7 +10,7 @@ function blobOf(lines: readonly string[], policy = 'ACCEPT'): TableBlob {
   const text = `*filter\n:INPUT ${policy} [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${lines.join('\n')}\nCOMMIT\n`;
   const { ruleset, diagnostics } = parseRuleset({ name: 'test', text }, 'ipv4');
   expect(diagnostics).toEqual([]);
-  const encoded = encodeTable(ruleset.tables[0]!, 'ipv4');
+  const encoded = encodeTable(ruleset!.tables[0]!, 'ipv4');
   if ('problem' in encoded) throw new Error(encoded.problem.diagnostic.message);
   return encoded.blob;
 }

@@ -20,7 +20,7 @@ function blobOf(lines: readonly string[], family: Family = 'ipv4', policy = 'ACC
   const text = `*filter\n:INPUT ${policy} [3:300]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${lines.join('\n')}\nCOMMIT\n`;
   const { ruleset, diagnostics } = parseRuleset({ name: 'test', text }, family);
   expect(diagnostics).toEqual([]);
-  const encoded = encodeTable(ruleset.tables[0]!, family);
+  const encoded = encodeTable(ruleset!.tables[0]!, family);
   if ('problem' in encoded) throw new Error(encoded.problem.diagnostic.message);
   return encoded.blob;
 }
