@@ -10,13 +10,16 @@ import { buildProgram } from '../bpf/builder.ts';
 import { R0 } from '../bpf/instruction.ts';
 import { followEarlyDevices } from '../firewall/early-follow.ts';
 import { withExclusiveSession, withSession } from '../firewall/session.ts';
+import { openTablesSession } from '../firewall/tables-session.ts';
 import { openLinkMonitor } from '../kernel/link-monitor.ts';
 import { openPinnedLink } from '../kernel/object.ts';
 import { loadProgram } from '../kernel/program.ts';
 import { indexOfDevice } from '../kernel/rtnetlink.ts';
 import { updateXdpLink } from '../kernel/xdp-link.ts';
+import { parseRuleset } from '../languages/iptables/parse.ts';
 import { ETHERTYPE, ethernet, ipv4 } from '../packet/craft.ts';
 import { udp } from '../packet/transport.ts';
+import type { Rule } from '../rules/model.ts';
 
 const RULES = '*filter\n-A INPUT -p udp -m udp --dport 7 -j DROP\nCOMMIT\n';
 const XDP_PASS = 2;
@@ -100,6 +103,43 @@ suite('devices of apply --xdp', DIFFERENTIAL, () => {
     expect(follow()).toEqual([]);
     lab.send(7, 3);
     expect(dropped('f0')).toBe(3);
+  });
+
+  it('goes on with changed rules, whoever changes them', async () => {
+    const session = openTablesSession({ netns: lab.namespace, keep: true });
+    const change = (edit: (rules: readonly Rule[]) => readonly Rule[]) =>
+      session.transact('ipv4', 5, (now) => ({
+        ruleset: {
+          ...now!.ruleset,
+          tables: now!.ruleset.tables.map((table) => ({
+            ...table,
+            chains: table.chains.map((chain) =>
+              chain.name === 'INPUT' ? { ...chain, rules: edit(chain.rules) } : chain,
+            ),
+          })),
+        },
+      })).outcome;
+    try {
+      // More rules than a look-up needs, which would be changed in memory if no device had a copy of them.
+      const many = Array.from({ length: 40 }, (_, at) => `-A INPUT -p udp -m udp --dport ${at + 7} -j DROP\n`).join('');
+      writeFileSync(file, `*filter\n${many}COMMIT\n`);
+      await lab.bpfilter('apply', '--xdp', 'f+', file);
+      lab.send(7, 2);
+      const { ruleset } = parseRuleset({ name: 'one', text: RULES.replace('--dport 7', '--dport 99') }, 'ipv4');
+      const added = ruleset!.tables[0]!.chains.find(({ name }) => name === 'INPUT')!.rules[0]!;
+      expect(change((rules) => [...rules, added])).toEqual({ how: 'generation', warnings: [] });
+      lab.send(99, 3);
+      expect(dropped('f0')).toBe(5);
+      expect(await counted('[2:120] -A INPUT -p udp -m udp --dport 7 ')).toBe(true);
+      expect(await counted('[3:180] -A INPUT -p udp -m udp --dport 99 ')).toBe(true);
+      expect(change((rules) => rules.slice(1))).toEqual({ how: 'generation', warnings: [] });
+      lab.send(7, 4);
+      expect(dropped('f0')).toBe(5);
+      await lab.bpfilter('apply', file);
+      expect(attached('f0')).toBe(false);
+    } finally {
+      session.close();
+    }
   });
 
   it('takes frames in several pieces on devices with a large MTU', async () => {

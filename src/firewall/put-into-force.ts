@@ -1,7 +1,9 @@
 /** One family's rules compiled and put into force, from whatever session the caller works in. */
 
 import { formatDiagnostic } from '../diagnostics/diagnostic.ts';
+import { networkDevices } from '../kernel/devices.ts';
 import type { Ruleset } from '../rules/model.ts';
+import { wishedDevices } from './early-devices.ts';
 import { FirewallError } from './failure.ts';
 import { applyPlans } from './install.ts';
 import type { Layout } from './layout.ts';
@@ -12,6 +14,7 @@ import { planFamilies } from './plan-families.ts';
 import { explainingFailure, requiredKernelFacts } from './requirements.ts';
 import type { Session } from './session.ts';
 import type { GenerationState } from './state.ts';
+import { readStateInForce } from './store.ts';
 
 export interface PutIntoForce {
   readonly plan: FamilyPlan;
@@ -21,14 +24,16 @@ export interface PutIntoForce {
 
 /**
  * Puts the rules into force with the counters that they carry. Call it alone, in the namespace. `settle` is called when the old programs have come to
- * their end. @throws FirewallError, SyscallError, with the old rules in force
+ * their end. Early drop goes on where it was asked for. @throws FirewallError, SyscallError, with the old rules in force
  */
 export function putIntoForce(
   { layout, cookie }: Session,
   ruleset: Ruleset,
   settle: (layout: Layout, state: GenerationState) => void,
 ): PutIntoForce {
-  const options = { counters: true, strict: false, objects: readObjects([ruleset]) };
+  const wish = readStateInForce(layout)?.families[ruleset.family]?.early;
+  const early = wish === undefined ? {} : { early: { wish, devices: wishedDevices(wish, networkDevices()) } };
+  const options = { counters: true, strict: false, objects: readObjects([ruleset]), ...early };
   const [planned] = planFamilies([ruleset], requiredKernelFacts(), options, namesInForce(layout));
   const { plan, diagnostics = [] } = planned ?? {};
   if (plan === undefined) {
