@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { packetView } from './packet-view.ts';
-import { scanText, type TextScan } from './scan-text.ts';
+import { capital, scanText, type TextScan } from './scan-text.ts';
 
 const ANYWHERE = { kind: 'text', ignoreCase: false, from: 0, to: 65535, acrossPieces: true } as const;
 
@@ -31,6 +31,15 @@ it('capital letters stand for both when case is ignored', () => {
   expect(look('xxaBc', { pattern: '414243', ignoreCase: true })).toBe('yes');
   // 0x40 and 0x60 differ as letters do, and are none.
   expect(look('`', { pattern: '40', ignoreCase: true })).toBe('no');
+  // U+00E0 is c3 a0 in UTF-8; the letters are those of single bytes.
+  expect(look('\u00e0', { pattern: 'c3a0', ignoreCase: true })).toBe('yes');
+  expect(look('\u00e0', { pattern: 'c380', ignoreCase: true })).toBe('no');
+});
+
+it('capitals are those of Latin-1', () => {
+  const moved = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => capital(byte) !== byte);
+  const latin = String.fromCharCode(...moved);
+  expect(latin).toBe('abcdefghijklmnopqrstuvwxyzßàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿ');
 });
 
 it('one algorithm sees the borders of pieces', () => {

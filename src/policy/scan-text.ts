@@ -7,13 +7,25 @@ import type { ScanOutcome } from './scan.ts';
  */
 export interface TextScan {
   readonly kind: 'text';
-  /** In hexadecimal digits, at least one byte; capital letters only when case is ignored, and no byte above 0x7f then. */
+  /** In hexadecimal digits, at least one byte; when case is ignored, as `capital` gives them, and none of `AMBIGUOUS`. */
   readonly pattern: string;
   readonly ignoreCase: boolean;
   /** First byte, and the one behind the last. */
   readonly from: number;
   readonly to: number;
   readonly acrossPieces: boolean;
+}
+
+/**
+ * Bytes whose capitals are no pair of letters: for the kernel 0xff (ÿ) is the small letter of 0xdf (ß), and 0xdf that of 0xbf (¿), and
+ * where it skips ahead (Boyer-Moore) it takes them for different all the same. No pattern that ignores case has them.
+ */
+export const AMBIGUOUS: readonly number[] = Object.freeze([0xbf, 0xdf, 0xff]);
+
+/** toupper() of the kernel, whose letters are those of Latin-1. */
+export function capital(byte: number): number {
+  const small = (byte >= 0x61 && byte <= 0x7a) || (byte >= 0xdf && byte !== 0xf7);
+  return small ? byte - 0x20 : byte;
 }
 
 export function scanText(scan: TextScan, packet: PacketView): ScanOutcome {
@@ -38,8 +50,7 @@ export function piecesOf({ bytes, pieces }: PacketView): readonly number[] {
 function isAt(bytes: Uint8Array, at: number, pattern: Uint8Array, ignoreCase: boolean): boolean {
   for (let i = 0; i < pattern.length; i++) {
     const byte = bytes[at + i]!;
-    const small = ignoreCase && byte >= 0x61 && byte <= 0x7a;
-    if ((small ? byte - 0x20 : byte) !== pattern[i]) return false;
+    if ((ignoreCase ? capital(byte) : byte) !== pattern[i]) return false;
   }
   return true;
 }

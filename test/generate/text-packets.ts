@@ -3,7 +3,7 @@
 import { ipv4, ipv6 } from '../../src/packet/craft.ts';
 import type { Family } from '../../src/packet/netfilter.ts';
 import { udp } from '../../src/packet/transport.ts';
-import type { TextScan } from '../../src/policy/scan-text.ts';
+import { capital, type TextScan } from '../../src/policy/scan-text.ts';
 
 /** Network and UDP headers. */
 const BEFORE = { ipv4: 28, ipv6: 48 } as const;
@@ -25,7 +25,7 @@ export function textPackets(family: Family, { pattern, from, to }: TextScan): re
   const last = [size - text.length, size - text.length + 1];
   const places = [...new Set([...near, ...edges, ...last])].filter((at) => at >= header && at < size);
   const changed = text.with(-1, text.at(-1)! ^ 1);
-  const small = text.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte));
+  const small = text.map((byte) => (capital(byte + 0x20) === byte ? byte + 0x20 : byte));
   const mixed = text.map((byte, at) => (at % 2 === 0 ? small[at]! : byte));
   const odd = text.map((byte) => byte ^ 0x20);
   const middle = header + 37;

@@ -75,8 +75,14 @@ describe('string', () => {
     expect(lowers(string, text)).toEqual([`require ${expected}`]);
   });
 
-  it('cannot ignore the case of what is not ASCII, nor miss what does not fit', () => {
-    expect(lowers(string, '--string é --algo bm --icase')[0]).toMatch(/^cannot: /);
+  it('ignores the case of the letters of Latin-1, but not of those that are no pairs', () => {
+    const pattern = '"pattern":"41c3c0d8d7f7"';
+    expect(lowers(string, '--hex-string "|61e3e0f8d7f7|" --algo bm --icase')[0]).toContain(pattern);
+    for (const byte of ['bf', 'df', 'ff'])
+      expect(lowers(string, `--hex-string "|41${byte}|" --algo kmp --icase`)[0]).toMatch(/^cannot: /);
+  });
+
+  it('cannot miss what does not fit', () => {
     expect(lowers(string, '! --string abc --algo bm --to 2')).toEqual([]);
   });
 });

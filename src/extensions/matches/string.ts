@@ -1,5 +1,5 @@
 import { conditions, FALSE, invertIf, require } from '../../policy/expr.ts';
-import type { TextScan } from '../../policy/scan-text.ts';
+import { AMBIGUOUS, capital, type TextScan } from '../../policy/scan-text.ts';
 import type { MatchExtension, OptionMap, OptionSpec } from '../contract.ts';
 import { STRING as XT_STRING } from '../layouts/programs.ts';
 import { always, cannot, given, lowered, printOptions, refuse, requireOneOf, withOption, without } from '../options.ts';
@@ -38,8 +38,9 @@ export const string: MatchExtension = {
     const from = Number(always(options, 'from', 'integer').value);
     const to = Number(always(options, 'to', 'integer').value);
     const ignoreCase = options['icase'] !== undefined;
-    if (ignoreCase && bytes.some((byte) => byte > 0x7f)) return cannot('it ignores the case of bytes beyond ASCII');
-    const pattern = bytes.map((byte) => hexByte(ignoreCase ? upper(byte) : byte)).join('');
+    if (ignoreCase && bytes.some((byte) => AMBIGUOUS.includes(byte)))
+      return cannot('it ignores the case of 0xbf, 0xdf or 0xff, which are no pairs of letters');
+    const pattern = bytes.map((byte) => hexByte(ignoreCase ? capital(byte) : byte)).join('');
     const acrossPieces = always(options, 'algo', 'text').text === 'kmp';
     const scan: TextScan = { kind: 'text', pattern, ignoreCase, from, to, acrossPieces };
     const found = to - from < bytes.length ? FALSE : Object.freeze({ kind: 'scan', scan, outcome: 'yes' } as const);
@@ -61,10 +62,6 @@ export const string: MatchExtension = {
 
 function hexByte(byte: number): string {
   return byte.toString(16).padStart(2, '0');
-}
-
-function upper(byte: number): number {
-  return byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte;
 }
 
 function rest(options: OptionMap): OptionMap {

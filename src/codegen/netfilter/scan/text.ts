@@ -24,7 +24,7 @@ import {
 } from '../../../bpf/assembly.ts';
 import type { Label } from '../../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 } from '../../../bpf/instruction.ts';
-import type { TextScan } from '../../../policy/scan-text.ts';
+import { capital, type TextScan } from '../../../policy/scan-text.ts';
 import { type HookContext, loadMember } from '../context.ts';
 import { HELPER } from '../layout.ts';
 import { emitFirstPiece, emitNextPiece } from './pieces.ts';
@@ -182,9 +182,8 @@ function bytesOf(mask: bigint): number {
   return Math.ceil(mask.toString(2).length / 8);
 }
 
-const CAPITALS = { first: 0x41, last: 0x5a } as const;
-/** Without the bit in which small letters differ from capitals. */
-const CASELESS = 0xdf;
+/** The bit in which small letters differ from capitals. */
+const SMALL = 0x20;
 
 /** The pattern in words of eight bytes, as a little-endian load gives them; of a letter without case only some bits count. */
 function words({ pattern, ignoreCase }: TextScan): readonly Compared[] {
@@ -193,8 +192,8 @@ function words({ pattern, ignoreCase }: TextScan): readonly Compared[] {
   for (let offset = 0; offset < bytes.length; offset += WORD) {
     let [mask, value] = [0n, 0n];
     bytes.slice(offset, offset + WORD).forEach((byte, index) => {
-      const letter = ignoreCase && byte >= CAPITALS.first && byte <= CAPITALS.last;
-      mask |= BigInt(letter ? CASELESS : 0xff) << BigInt(8 * index);
+      const letter = ignoreCase && capital(byte | SMALL) === byte && byte !== (byte | SMALL);
+      mask |= BigInt(letter ? 0xff & ~SMALL : 0xff) << BigInt(8 * index);
       value |= BigInt(byte) << BigInt(8 * index);
     });
     out.push({ offset, mask, value });
