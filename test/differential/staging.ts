@@ -37,7 +37,7 @@ export function table(lines: readonly string[], name: TableName = 'filter'): str
   return [`*${name}`, ...chains, ...lines, 'COMMIT', ''].join('\n');
 }
 
-/** nf_conncount looks for connections that have ended once in a jiffy only. */
+/** nf_conncount looks for connections that have ended once in a jiffy only, and waits two for those that it cannot find. */
 const A_JIFFY_MS = 12;
 
 function pause(milliseconds: number): void {
@@ -54,6 +54,8 @@ export interface RoundOptions {
   /** Namespaces whose firewall is bpfilter's own, as it must be. */
   readonly right?: FirewallKind;
   readonly marks?: MarkTable;
+  /** A moment passes between any two stimuli, too: what the kernel does once in a jiffy is then done for each. */
+  readonly apart?: boolean;
 }
 
 /** Rounds of stimuli for iptables and for ours; between them a moment passes. Returns the rules with their counters, at the end. */
@@ -63,7 +65,14 @@ export function compareRounds(
   rounds: readonly (readonly Stimulus[])[],
   options: RoundOptions = {},
 ): string {
-  const { path = FORWARD, prepare = () => undefined, also = () => '', right: kind = staging, marks } = options;
+  const {
+    path = FORWARD,
+    prepare = () => undefined,
+    also = () => '',
+    right: kind = staging,
+    marks,
+    apart = false,
+  } = options;
   const twins = {
     ...{ left: prepared(kernelFirewall, prepare), right: prepared(kind, prepare), devices: DEVICES },
     ...(marks === undefined ? {} : { marks }),
@@ -73,7 +82,10 @@ export function compareRounds(
     for (const side of [left, right]) side.topology.deliver(route);
     let saved = '';
     rounds.forEach((stimuli, round) => {
-      const sent = stimuli.map((stimulus) => [left.send(stimulus), right.send(stimulus)] as const);
+      const sent = stimuli.map((stimulus) => {
+        if (apart) pause(A_JIFFY_MS);
+        return [left.send(stimulus), right.send(stimulus)] as const;
+      });
       settle(left, right);
       pause(A_JIFFY_MS);
       const one = left.observe(sent.map(([result]) => result));
