@@ -101,10 +101,9 @@ function programOptions(): ReadonlySet<string> {
 
 /** Options that are passed on: by targets to the kernel's own target in these very words, by matches that ask the kernel in its own structure. */
 const PASSED_ON = [
-  ...['CT --ctevents', 'CT --expevents', 'CT --zone-orig', 'CT --zone-reply', 'SET --map-prio', 'SET --map-queue'],
-  ...['HMARK --hmark-dport', 'HMARK --hmark-sport', 'HMARK --hmark-spi', 'HMARK --hmark-spi-mask'],
+  ...['CT --ctevents', 'CT --expevents', 'SET --map-prio', 'SET --map-queue'],
+  ...['HMARK --hmark-spi', 'HMARK --hmark-spi-mask'],
   ...['TEE --oif', 'TPROXY --on-ip', 'CONNSECMARK --restore', 'NFLOG --nflog-range'],
-  ...['set --bytes-eq', 'set --bytes-gt', 'set --bytes-lt', 'set --packets-eq', 'set --packets-lt'],
   ...['rateest --rateest-pps1', 'rateest --rateest-pps2'],
   // Compared with the programs in test/agreement alone.
   ...['policy --tunnel-dst', 'policy --tunnel-src'],
