@@ -38,16 +38,18 @@ suite('options that are passed on', DIFFERENTIAL, () => {
   });
 
   it.each(FAMILIES)('%s: counters of elements of a set', (family) => {
-    const words = ['packets-eq 2', 'packets-lt 3', 'bytes-eq 100', 'bytes-lt 200', 'bytes-gt 150'];
+    const words = ['--packets-eq 2', '--packets-lt 3', '--bytes-eq 100', '--bytes-lt 200', '--bytes-gt 150'];
     const sets = [
       `create counting hash:ip${family === 'ipv4' ? '' : ' family inet6'} counters`,
       ...ADDRESSES[family].slice(0, 3).map((address) => `add counting ${address}`),
     ];
     const lines = [
       '-A FORWARD -m set --match-set counting src',
-      ...words.map((word) => `-A FORWARD -m set --match-set counting src ! --update-counters --${word}`),
+      ...words.map((word) => `-A FORWARD -m set --match-set counting src ! --update-counters ${word}`),
     ];
     const prepare = (namespace: string): void => ipset(namespace, sets);
-    compareRounds(family, table(lines), [stimuliOf(family), stimuliOf(family)], { prepare });
+    const saved = compareRounds(family, table(lines), [stimuliOf(family), stimuliOf(family)], { prepare });
+    for (const word of ['packets-lt', 'bytes-gt'])
+      expect(saved).toMatch(new RegExp(`\\[[1-9]\\d*:\\d+\\] .*--${word}`));
   });
 });
