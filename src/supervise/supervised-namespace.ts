@@ -1,7 +1,7 @@
 /** One network namespace of a supervisor: who answers a table call there, the kernel or we, and what then changes. */
 
 import { closeSync } from 'node:fs';
-import { COUNTER_BYTES, COUNTERS_HEADER, GET_ENTRIES_HEADER, INFO_BYTES } from '../abi/format.ts';
+import { COUNTER_BYTES, COUNTERS_HEADER, GET_ENTRIES_HEADER, INFO_BYTES, REPLACE_HEADER } from '../abi/format.ts';
 import { REPLACE_COUNTERS_AT, readReplace } from '../abi/messages.ts';
 import { GENERATION_MAP, type Layout, layoutOf } from '../firewall/layout.ts';
 import { release } from '../firewall/release.ts';
@@ -27,7 +27,6 @@ export type Verdict = 'kernel' | number;
 const ok = 0;
 const failed = (name: ErrnoName): number => ERRNO[name].number;
 const NAME_BYTES = 32;
-const LARGEST = 600 * 1024 * 1024;
 /** How long to wait for others that change the namespace. */
 const LOCK_SECONDS = 10;
 /** Changes that follow each other within so many milliseconds are one piece of work. */
@@ -83,13 +82,14 @@ export class SupervisedNamespace {
       this.#unsettled ||= changes;
       return 'kernel';
     }
+    const length = !changes ? lengthAt(call.thread, call.length) : Number(call.length);
+    if (length === undefined) return failed('EFAULT');
+    if (length < 0) return failed('EINVAL');
     this.#owners ??= ownersOf(this.#fd);
     if (!mayAdminister(call.thread, this.#owners)) return failed('EPERM');
-    const length =
-      call.kind === 'info' || call.kind === 'entries' ? lengthAt(call.thread, call.length) : Number(call.length);
-    if (length === undefined) return failed('EFAULT');
-    if (length < 0 || length > LARGEST) return failed('EINVAL');
-    const head = readMemory(call.thread, call.value, Math.min(length, HEAD_BYTES));
+    const { least, head: headBytes } = SHAPE[call.kind];
+    if (length < least || (call.kind === 'info' && length !== least)) return failed('EINVAL');
+    const head = readMemory(call.thread, call.value, headBytes);
     if (head === undefined || !isWaiting()) return failed('EFAULT');
     const table = tableOf(held, head);
     if (table === undefined) {
@@ -98,13 +98,13 @@ export class SupervisedNamespace {
     }
     switch (call.kind) {
       case 'info':
-        return length === INFO_BYTES ? written(call, 0, table.info()) : failed('EINVAL');
+        return written(call, 0, table.info());
       case 'entries':
         return entries(call, table, head, length);
       case 'replace':
-        return this.#replace(call, held, table, length, isWaiting);
+        return this.#replace(call, held, table, Math.min(length, sizeOfReplace(head)), isWaiting);
       case 'add-counters':
-        return this.#addCounters(call, held, table, length, isWaiting);
+        return this.#addCounters(call, held, table, head, length, isWaiting);
     }
   }
 
@@ -138,14 +138,16 @@ export class SupervisedNamespace {
 
   #replace(call: TableCall, held: HeldFamily, table: HeldTable, length: number, isWaiting: () => boolean): Verdict {
     const bytes = readMemory(call.thread, call.value, length);
-    if (bytes === undefined || !isWaiting()) return failed('EFAULT');
-    const request = readReplace(bytes);
+    if (!isWaiting()) return failed('EFAULT');
     // Whatever is wrong with it, the kernel says as ever.
+    if (bytes === undefined) return this.#giveBack();
+    const request = readReplace(bytes);
     if ('problem' in request) return this.#giveBack();
     const change = table.compare(request.blob);
     if (change === 'other') return this.#giveBack();
     const target = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).readBigUInt64LE(REPLACE_COUNTERS_AT);
-    if (request.numCounters !== table.entryCount) return failed('EAGAIN');
+    // The kernel looks at rules first, and we have not.
+    if (request.numCounters !== table.entryCount) return change === 'none' ? failed('EAGAIN') : this.#giveBack();
     if (this.#hurry()) return this.#giveBack();
     const begin = performance.now();
     const old = this.#alone(() => {
@@ -178,13 +180,19 @@ export class SupervisedNamespace {
     return this.#spent > this.#giveBackCost;
   }
 
-  #addCounters(call: TableCall, held: HeldFamily, table: HeldTable, length: number, isWaiting: () => boolean): Verdict {
-    if (length <= COUNTERS_HEADER) return failed('EINVAL');
+  #addCounters(
+    call: TableCall,
+    held: HeldFamily,
+    table: HeldTable,
+    head: Uint8Array,
+    length: number,
+    isWaiting: () => boolean,
+  ): Verdict {
+    const count = new DataView(head.buffer, head.byteOffset).getUint32(NAME_BYTES, true);
+    if (length !== COUNTERS_HEADER + COUNTER_BYTES * count) return failed('EINVAL');
     const bytes = readMemory(call.thread, call.value, length);
     if (bytes === undefined || !isWaiting()) return failed('EFAULT');
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const count = buffer.readUInt32LE(NAME_BYTES);
-    if (length !== COUNTERS_HEADER + COUNTER_BYTES * count || count !== table.entryCount) return failed('EINVAL');
+    if (count !== table.entryCount) return failed('EINVAL');
     return this.#alone(() => {
       const generation = this.#generation();
       if (this.#held.get(call.family) !== held || !held.isCurrent(this.#layout, generation)) return failed('EAGAIN');
@@ -265,8 +273,20 @@ export class SupervisedNamespace {
   }
 }
 
-/** Enough for the headers of all four calls. */
-const HEAD_BYTES = 96;
+/** How many bytes a call must have, and how many of them are looked at before all others. */
+const SHAPE = {
+  info: { least: INFO_BYTES, head: NAME_BYTES },
+  entries: { least: GET_ENTRIES_HEADER, head: GET_ENTRIES_HEADER },
+  replace: { least: REPLACE_HEADER, head: REPLACE_HEADER },
+  'add-counters': { least: COUNTERS_HEADER + 1, head: COUNTERS_HEADER },
+} as const satisfies Record<TableCall['kind'], { readonly least: number; readonly head: number }>;
+
+/** Bytes of a REPLACE, by its header; what comes behind them is not looked at. */
+function sizeOfReplace(head: Uint8Array): number {
+  return REPLACE_HEADER + new DataView(head.buffer, head.byteOffset).getUint32(REPLACE_SIZE_AT, true);
+}
+
+const REPLACE_SIZE_AT = 40;
 
 function tableOf(held: HeldFamily, head: Uint8Array): HeldTable | undefined {
   const field = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, NAME_BYTES));
@@ -276,7 +296,6 @@ function tableOf(held: HeldFamily, head: Uint8Array): HeldTable | undefined {
 }
 
 function entries(call: TableCall, table: HeldTable, head: Uint8Array, length: number): Verdict {
-  if (length < GET_ENTRIES_HEADER) return failed('EINVAL');
   const size = new DataView(head.buffer, head.byteOffset).getUint32(NAME_BYTES, true);
   if (length !== GET_ENTRIES_HEADER + size) return failed('EINVAL');
   if (size !== table.size) return failed('EAGAIN');
