@@ -16,11 +16,13 @@ import { CONTROL_BENCHES } from './rivals/control.ts';
 import { LIVE_BENCHES } from './rivals/live.ts';
 import { SETS } from './rivals/sets.ts';
 import { STACK_BENCHES } from './rivals/stack.ts';
+import { supervised } from './supervise.ts';
 
 const BENCHES: readonly Bench[] = [
   netfilterCost,
   loadTime,
   commandTimes,
+  supervised,
   earlyDrop,
   earlyGoodput,
   ...CLASSIFICATION_BENCHES,
