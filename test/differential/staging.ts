@@ -40,8 +40,9 @@ export function table(lines: readonly string[], name: TableName = 'filter'): str
 /** nf_conncount looks for connections that have ended once in a jiffy only, and waits two for those that it cannot find. */
 const A_JIFFY_MS = 12;
 
-function pause(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+/** Waits so long that whatever the kernel does once in a jiffy is done again. */
+function pauseForJiffies(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, A_JIFFY_MS);
 }
 
 export interface RoundOptions {
@@ -83,11 +84,11 @@ export function compareRounds(
     let saved = '';
     rounds.forEach((stimuli, round) => {
       const sent = stimuli.map((stimulus) => {
-        if (apart) pause(A_JIFFY_MS);
+        if (apart) pauseForJiffies();
         return [left.send(stimulus), right.send(stimulus)] as const;
       });
       settle(left, right);
-      pause(A_JIFFY_MS);
+      pauseForJiffies();
       const one = left.observe(sent.map(([result]) => result));
       const other = right.observe(sent.map(([, result]) => result));
       expect({ round, found: differences(one, other) }).toEqual({ round, found: [] });
