@@ -136,6 +136,15 @@ suite('early programs and the evaluator agree', DIFFERENTIAL, () => {
     expect(drops).toBeGreaterThan(10);
   });
 
+  it.each([
+    [20, 1],
+    [22, 0],
+  ])('on too many counters: %i rules in front of the last', (rules, drops) => {
+    const policy = rawOf('ipv4', ...Array.from({ length: rules }, () => '-A PREROUTING'), '-A PREROUTING -j DROP');
+    const view = packetsFor(policy, { limit: 1 }).map(({ packet }) => packet)[0]!;
+    expect(compareAll(policy, [view])).toBe(drops);
+  });
+
   it.each(FAMILIES)('on a list that is looked up: %s', (family) => {
     const source = (at: number): string => (family === 'ipv4' ? `10.1.${at >> 8}.${at & 255}/32` : `fd00::${at}/128`);
     const lines = Array.from({ length: 600 }, (_, at) => `-A PREROUTING -s ${source(at)} -j DROP`);

@@ -7,12 +7,23 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { exit, mov } from '../../src/bpf/assembly.ts';
+import { buildProgram } from '../../src/bpf/builder.ts';
+import { R0 } from '../../src/bpf/instruction.ts';
+import { STUB_MAPS } from '../../src/codegen/netfilter/stub.ts';
+import { EARLY_PROGRAMS, earlySlot, earlyStub, XDP } from '../../src/codegen/xdp/stub.ts';
+import { withSession } from '../../src/firewall/session.ts';
+import { readKernelFacts } from '../../src/kernel/facts.ts';
+import { createMap } from '../../src/kernel/map.ts';
 import { withNamespace } from '../../src/kernel/namespace.ts';
+import { openPinnedMap } from '../../src/kernel/object.ts';
 import { openPacketSocket } from '../../src/kernel/packet-socket.ts';
+import { loadProgram, setProgramSlot } from '../../src/kernel/program.ts';
 import { indexOfDevice } from '../../src/kernel/rtnetlink.ts';
+import { testRun } from '../../src/kernel/test-run.ts';
 import { ETHERTYPE, ethernet, ipv4, ipv6 } from '../../src/packet/craft.ts';
-import type { Family } from '../../src/packet/netfilter.ts';
-import { tcp, udp } from '../../src/packet/transport.ts';
+import { FAMILIES, type Family } from '../../src/packet/netfilter.ts';
+import { raw, tcp, udp } from '../../src/packet/transport.ts';
 import { ADDRESS, buildSmallLab, type SmallLab } from '../support/small-lab.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
 import { controlTraffic } from '../support/traffic-control.ts';
@@ -138,6 +149,24 @@ const CASES: readonly Case[] = [
   { name: 'longer than the frame', family: 'ipv6', frame: frame('ipv6', changed(v6(), 4, 1, 0)), counts: false },
   { name: 'multicast source', family: 'ipv6', frame: frame('ipv6', changed(v6(), 8, 0xff)), counts: false },
   {
+    name: 'multicast destination of this interface',
+    family: 'ipv6',
+    frame: frame('ipv6', ipv6({ ...V6, destination: 'ff01::1' }, DATAGRAM)),
+    counts: false,
+  },
+  { name: 'no payload', family: 'ipv6', frame: frame('ipv6', ipv6(V6, raw(17))), counts: true, early: true },
+  ...FAMILIES.map(
+    (family): Case => ({
+      name: 'a TCP header cut off',
+      family,
+      frame: frame(
+        family,
+        family === 'ipv4' ? ipv4(V4, raw(6, new Uint8Array(12))) : ipv6(V6, raw(6, new Uint8Array(12))),
+      ),
+      counts: true,
+    }),
+  ),
+  {
     name: 'loopback source',
     family: 'ipv6',
     frame: frame('ipv6', ipv6({ ...V6, source: '::1' }, DATAGRAM)),
@@ -162,6 +191,17 @@ const CASES: readonly Case[] = [
     counts: false,
     before: [['sysctl', '-qw', 'net.ipv6.conf.f0.disable_ipv6=1']],
     after: [['sysctl', '-qw', 'net.ipv6.conf.f0.disable_ipv6=0']],
+  },
+  {
+    name: 'a device too small for IPv6',
+    family: 'ipv6',
+    frame: frame('ipv6', v6()),
+    counts: false,
+    before: [link('set', 'f0', 'mtu', '1000')],
+    after: [
+      link('set', 'f0', 'mtu', '1500'),
+      ['ip', '-6', 'addr', 'add', `${ADDRESS.filtered6}/64`, 'dev', 'f0', 'nodad'],
+    ],
   },
   {
     name: 'a macvlan on top',
@@ -196,12 +236,16 @@ suite('conditions of early drop', DIFFERENTIAL, () => {
   const directory = mkdtempSync(join(tmpdir(), 'bpfilter-early-'));
   let lab: SmallLab;
 
-  beforeAll(async () => {
-    lab = buildSmallLab('bpfilter-cond');
-    const files = ['v4', 'v6'].map((suffix) => join(directory, `rules.${suffix}`));
-    for (const file of files) writeFileSync(file, '*raw\n-A PREROUTING -j DROP\nCOMMIT\n');
+  const files = ['v4', 'v6'].map((suffix) => join(directory, `rules.${suffix}`));
+  const apply = async (): Promise<void> => {
     const { status, stderr } = await lab.bpfilter('apply', '--xdp', 'f0', ...files);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  };
+
+  beforeAll(async () => {
+    lab = buildSmallLab('bpfilter-cond');
+    for (const file of files) writeFileSync(file, '*raw\n-A PREROUTING -j DROP\nCOMMIT\n');
+    await apply();
   });
   afterAll(async () => {
     rmSync(directory, { recursive: true });
@@ -240,6 +284,81 @@ suite('conditions of early drop', DIFFERENTIAL, () => {
       });
     } finally {
       for (const [program = '', ...args] of after) lab.inside(program, ...args);
+    }
+  });
+
+  const word = (change: (now: bigint) => bigint): void =>
+    withSession(lab.namespace, ({ layout }) => {
+      const map = openPinnedMap(layout.map(STUB_MAPS.generation));
+      try {
+        const value = Buffer.from(map.readValue());
+        value.writeBigUInt64LE(change(value.readBigUInt64LE()));
+        map.writeValue(value);
+      } finally {
+        map.close();
+      }
+    });
+
+  it.each([
+    ['0: no rules are in force', () => 0n],
+    ['that of a generation without early programs', (now: bigint) => now + 1n],
+  ] as const)('generation word %s', async (_, change) => {
+    let before = 0n;
+    // Even and odd generations have places of their own.
+    for (let time = 0; time < 2; time++) {
+      await apply();
+      word((now) => {
+        before = now;
+        return now;
+      });
+      const drops = dropped();
+      word(change);
+      send('p0', frame('ipv4', v4()));
+      word(() => before);
+      expect(dropped() - drops).toBe(0);
+      send('p0', frame('ipv4', v4()));
+      expect(dropped() - drops).toBe(1);
+    }
+  });
+
+  it('a device that takes tags out of frames, where the program cannot see them', () => {
+    const index = withNamespace(lab.namespace, () => indexOfDevice('f0'));
+    const programs = createMap(EARLY_PROGRAMS);
+    const generation = createMap({
+      ...EARLY_PROGRAMS,
+      name: STUB_MAPS.generation,
+      type: 'array',
+      valueSize: 8,
+      maxEntries: 1,
+    });
+    const maps = new Map([
+      [EARLY_PROGRAMS.name, programs],
+      [STUB_MAPS.generation, generation],
+    ]);
+    const stub = loadProgram(earlyStub(readKernelFacts(), 'other'), maps);
+    const drop = loadProgram(buildProgram('drop', 'xdp', [mov.imm(R0, XDP.drop), exit()]), new Map());
+    try {
+      for (const family of FAMILIES) setProgramSlot(programs, earlySlot(family, 2), drop);
+      const word = Buffer.alloc(8);
+      word.writeBigUInt64LE(2n);
+      generation.writeValue(word);
+      const run = (): number => {
+        const data = frame('ipv4', v4());
+        // struct xdp_md: data_end, ingress_ifindex
+        const ctx = Buffer.alloc(24);
+        ctx.writeUInt32LE(data.length, 4);
+        ctx.writeUInt32LE(index, 12);
+        return withNamespace(lab.namespace, () => testRun(stub, { data, ctx })).retval;
+      };
+      lab.inside('ethtool', '-K', 'f0', 'rxvlan', 'on', 'rx-vlan-stag-hw-parse', 'off');
+      expect(run()).toBe(XDP.pass);
+      lab.inside('ethtool', '-K', 'f0', 'rxvlan', 'off');
+      expect(run()).toBe(XDP.drop);
+      lab.inside('ethtool', '-K', 'f0', 'rx-vlan-stag-hw-parse', 'on');
+      expect(run()).toBe(XDP.pass);
+    } finally {
+      lab.inside('ethtool', '-K', 'f0', 'rxvlan', 'on', 'rx-vlan-stag-hw-parse', 'on');
+      for (const item of [drop, stub, programs, generation]) item.close();
     }
   });
 

@@ -1,5 +1,8 @@
 /** What is done to early drop behind table raw, one condition at a time: see early-gates.test.ts. */
 
+import { memberPlace } from '../../src/codegen/netfilter/context.ts';
+import { GATE } from '../../src/codegen/xdp/gate.ts';
+import { readKernelFacts } from '../../src/kernel/facts.ts';
 import type { Family } from '../../src/packet/netfilter.ts';
 import { icmp, type Payload, TCP_FLAGS, tcp, udp } from '../../src/packet/transport.ts';
 import { ADDRESS } from '../support/small-lab.ts';
@@ -27,6 +30,8 @@ export interface Case {
   readonly setup?: readonly string[];
   readonly before?: readonly string[];
   readonly after?: readonly string[];
+  /** Changes what the gate has been told, in place: what cannot be brought about without changing the whole machine, or waiting for chance. */
+  readonly tell?: (gate: Buffer) => void;
 }
 
 const ip = (...lines: readonly string[]): readonly string[] => lines.map((line) => `ip ${line}`);
@@ -103,6 +108,12 @@ export const INPUT: readonly Case[] = [
     after: ['nft delete table inet x'],
   },
   {
+    name: 'another number of hooks in the same place',
+    family: 'ipv4',
+    counts: 1,
+    tell: (value) => value.writeUInt32LE(value.readUInt32LE(GATE.counts + 4) + 1, GATE.counts + 4),
+  },
+  {
     name: "rules in the kernel's own table",
     family: 'ipv4',
     counts: 0,
@@ -111,6 +122,10 @@ export const INPUT: readonly Case[] = [
     after: ['XTABLES_LOCKFILE=/run/ea.lock iptables-legacy -t mangle -F'],
   },
 ];
+
+const local = (...words: readonly string[]): readonly string[] => ip(`route add local ${words.join(' ')} table local`);
+const noLocal = (...words: readonly string[]): readonly string[] =>
+  ip(`route del local ${words.join(' ')} table local`);
 
 /** They leave a namespace behind that has once had routes or rules of its own: the source of a packet is tested more thoroughly there. */
 export const ROUTES: readonly Case[] = [
@@ -170,6 +185,37 @@ export const ROUTES: readonly Case[] = [
     ];
   }),
   {
+    name: 'routes by source',
+    family: 'ipv6',
+    counts: 1,
+    before: ip('-6 route add fd99::/64 from fd77::/64 dev f0'),
+    after: ip('-6 route del fd99::/64 from fd77::/64 dev f0'),
+  },
+  {
+    name: 'routes with realms',
+    family: 'ipv4',
+    counts: 1,
+    before: ip('route add 10.44.0.0/24 dev f0 realm 3'),
+    after: ip('route del 10.44.0.0/24 dev f0 realm 3'),
+  },
+  ...(
+    [
+      ['for one type of service', '10.77.0.5', 'dev f0 tos 0x10', 0],
+      ['by a nexthop object', '10.77.0.6', 'nhid 7', 1],
+      ['into a lightweight tunnel', '10.77.0.8', 'encap ip id 5 dst 10.78.0.2 dev lo', 1],
+    ] as const
+  ).map(
+    ([name, destination, how, counts]): Case => ({
+      name: `a local route ${name}`,
+      family: 'ipv4',
+      fields: { destination },
+      counts,
+      // Else nothing behind local routes of one's own is early.
+      before: [sysctl('ipv4.conf.f0.accept_local', 1), ...ip('nexthop add id 7 dev f0'), ...local(destination, how)],
+      after: [...noLocal(destination, how), ...ip('nexthop del id 7'), sysctl('ipv4.conf.f0.accept_local', 0)],
+    }),
+  ),
+  {
     name: 'route to the address gone',
     family: 'ipv4',
     counts: 0,
@@ -208,6 +254,44 @@ export const TRACKED: readonly Case[] = [
   { name: 'no SYN', family: 'ipv4', payload: tcp({ flags: TCP_FLAGS.ACK }), counts: 1 },
   { name: 'SYN and FIN', family: 'ipv4', payload: tcp({ flags: 3 }), counts: 0 },
   { name: 'ICMP', family: 'ipv4', payload: icmp({ type: 8 }), counts: 1 },
+  {
+    name: 'no checksum',
+    family: 'ipv6',
+    payload: udp({ checksum: 0, data: new Uint8Array(5) }),
+    counts: 1,
+    early: true,
+  },
+  {
+    name: 'a datagram of many bytes',
+    family: 'ipv4',
+    payload: udp({ data: new Uint8Array(1472) }),
+    counts: 1,
+    early: true,
+  },
+  {
+    name: 'SYN with options',
+    family: 'ipv4',
+    payload: tcp({ flags: 2, options: Uint8Array.of(2, 4, 5, 180) }),
+    counts: 1,
+    early: true,
+  },
+  { name: 'SYN with a data offset beyond it', family: 'ipv4', payload: tcp({ flags: 2, dataOffset: 7 }), counts: 0 },
+  {
+    name: 'SYN with a data offset below the least',
+    family: 'ipv4',
+    payload: tcp({ flags: 2, dataOffset: 4 }),
+    counts: 0,
+  },
+  {
+    name: 'the table of connections is full',
+    family: 'ipv4',
+    counts: 1,
+    // As if there were room for as many as there are.
+    tell: (value) => {
+      const count = memberPlace(readKernelFacts(), 'nf_conntrack_net.count').offset;
+      value.writeBigUInt64LE(value.readBigUInt64LE(GATE.conntrack) + BigInt(count), GATE.most);
+    },
+  },
   {
     name: 'INVALID is logged',
     family: 'ipv4',
@@ -297,6 +381,44 @@ export const FORWARD: readonly Case[] = (
       before: [sysctl('ipv6.conf.all.proxy_ndp', 1)],
       after: [sysctl('ipv6.conf.all.proxy_ndp', 0)],
     },
+    ...(['fwd', 'out'] as const).map(
+      (way): Case => ({
+        name: `IPsec, which blocks by default: ${way}`,
+        family: 'ipv4',
+        counts: 0,
+        before: ip(`xfrm policy setdefault ${way} block`),
+        after: ip(`xfrm policy setdefault ${way} accept`),
+      }),
+    ),
+    {
+      name: 'neighbours answered for by the device',
+      family: 'ipv6',
+      counts: 1,
+      before: [sysctl('ipv6.conf.f0.proxy_ndp', 1)],
+      after: [sysctl('ipv6.conf.f0.proxy_ndp', 0)],
+    },
+    {
+      name: 'forwarding off',
+      family: 'ipv6',
+      counts: 0,
+      before: [sysctl('ipv6.conf.all.forwarding', 0)],
+      after: [sysctl('ipv6.conf.all.forwarding', 1)],
+    },
+    ...(
+      [
+        ['0.0.0.9', 1],
+        ['224.0.0.9', 0],
+      ] as const
+    ).map(
+      ([destination, counts]): Case => ({
+        name: `to ${destination}, by a route`,
+        family: 'ipv4',
+        fields: { destination },
+        counts,
+        before: ip('route add default via 10.78.0.2 dev f1'),
+        after: ip('route del default'),
+      }),
+    ),
     {
       name: "somebody else's chain at FORWARD",
       family: 'ipv4',

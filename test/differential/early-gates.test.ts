@@ -7,7 +7,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GATE_MAP } from '../../src/codegen/xdp/gate.ts';
+import { withSession } from '../../src/firewall/session.ts';
+import { readStateInForce } from '../../src/firewall/store.ts';
 import { withNamespace } from '../../src/kernel/namespace.ts';
+import { openPinnedMap } from '../../src/kernel/object.ts';
 import { openPacketSocket } from '../../src/kernel/packet-socket.ts';
 import { indexOfDevice } from '../../src/kernel/rtnetlink.ts';
 import { ETHERTYPE, ethernet, ipv4, ipv6 } from '../../src/packet/craft.ts';
@@ -68,8 +72,8 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
     await lab.close();
   });
 
-  const send = (bytes: Uint8Array): void => {
-    const socket = withNamespace(lab.peer, () => openPacketSocket({ ifindex: indexOfDevice('p0') }));
+  const send = (bytes: Uint8Array, device = 'p0', namespace = lab.peer): void => {
+    const socket = withNamespace(namespace, () => openPacketSocket({ ifindex: indexOfDevice(device) }));
     try {
       expect(socket.send(bytes)).toBe(0);
     } finally {
@@ -77,13 +81,19 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
     }
   };
   const shell = (lines: readonly string[]): void => {
+    if (lines.length > 0) applied = '';
     for (const line of lines) lab.inside('sh', '-c', line);
   };
-  const apply = async (chain: string, rule: string): Promise<void> => {
+  let applied = '';
+  const apply = async (chain: string, rule: string, device = 'f0'): Promise<void> => {
+    // Cases that change nothing meet the rules of the one before.
+    const rules = [device, chain, rule].join(' ');
+    if (applied === rules) return;
+    applied = rules;
     const files = ['v4', 'v6'].map((suffix) => join(directory, `rules.${suffix}`));
     for (const file of files)
       writeFileSync(file, `*mangle\n-A PREROUTING\nCOMMIT\n*filter\n-A ${chain} ${rule}\nCOMMIT\n`);
-    const { status, stderr } = await lab.bpfilter('apply', '--xdp', 'f0', ...files);
+    const { status, stderr } = await lab.bpfilter('apply', '--xdp', device, ...files);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   };
   const counted = async (family: Family): Promise<number[]> => {
@@ -92,11 +102,30 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
       Number(new RegExp(`^\\[(\\d+):\\d+\\] ${rule}`, 'm').exec(stdout)?.[1]),
     );
   };
-  const dropped = (): number => Number(/rx_queue_0_xdp_drops: (\d+)/.exec(lab.inside('ethtool', '-S', 'f0'))?.[1]);
+  const dropped = (device = 'f0'): number =>
+    Number(/rx_queue_0_xdp_drops: (\d+)/.exec(lab.inside('ethtool', '-S', device))?.[1]);
 
-  const check = async ({ family, payload = DATAGRAM, fields, counts, early, before = [], after = [] }: Case) => {
+  /** Changes what the program of a family knows of the hooks. */
+  const tellGate = (family: Family, change: (gate: Buffer) => void): void =>
+    withSession(lab.namespace, ({ layout }) => {
+      const { generation } = readStateInForce(layout)!;
+      const map = openPinnedMap(layout.generationMap(generation, family, GATE_MAP));
+      try {
+        const value = Buffer.from(map.readValue());
+        change(value);
+        map.writeValue(value);
+      } finally {
+        map.close();
+      }
+    });
+
+  const check = async ({ family, payload = DATAGRAM, fields, counts, early, before = [], after = [], tell }: Case) => {
     shell(before);
     try {
+      if (tell !== undefined) {
+        applied = '';
+        tellGate(family, tell);
+      }
       const [met, rule] = await counted(family);
       const drops = dropped();
       send(frame(family, payload, fields));
@@ -117,6 +146,31 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
       await apply('INPUT', '-j DROP');
       await check(item);
     });
+  });
+  it.each([false, true])('in a packet buffer that has a mark: %s', async (marked) => {
+    // Both ends in one namespace: only there a mark goes through a veth.
+    shell([
+      'ip link add h0 type veth peer name f2 address 02:77:00:00:00:02',
+      'ip link set h0 arp off multicast off up',
+      'ip link set f2 arp off multicast off up',
+      ...(marked
+        ? [
+            'nft add table netdev x',
+            "nft 'add chain netdev x y { type filter hook egress device h0 priority 0; }'",
+            'nft add rule netdev x y meta mark set 7',
+          ]
+        : []),
+    ]);
+    try {
+      await apply('INPUT', '-j DROP', 'f2');
+      const drops = dropped('f2');
+      const [, rule] = await counted('ipv4');
+      send(frame('ipv4', DATAGRAM), 'h0', lab.namespace);
+      const [, ruleNow] = await counted('ipv4');
+      expect({ counts: ruleNow! - rule!, early: dropped('f2') - drops }).toEqual({ counts: 1, early: marked ? 0 : 1 });
+    } finally {
+      shell([...(marked ? ['nft delete table netdev x'] : []), 'ip link del h0']);
+    }
   });
   describe('connections', () => {
     it.each(TRACKED)('$family: $name', async (item) => {
@@ -140,6 +194,7 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
   describe('local routes of its own', () => {
     beforeAll(async () => {
       await lab.close();
+      applied = '';
       build();
     });
     it.each(LOCAL_ROUTES)('$family: $name', async (item) => {

@@ -148,7 +148,7 @@ function checkIpv6(ctx: HookContext, pass: Label): void {
     jeq.imm(R1, 0, pass),
     ldx.h(R5, R2, at14 + 4),
     endian.toBe(16, R5),
-    jeq.imm(R5, 0, pass),
+    // 0 in a jumbogram, which has an extension header.
     add.imm(R5, IPV6_HEADER),
     ldx.b(COUNTERS, R2, at14 + 6),
     ldx.b(R4, R2, at14 + 6),

@@ -143,17 +143,10 @@ export function emitForward(ctx: HookContext, pass: Label): void {
   );
 }
 
-/** What ip6_forward asks for before it looks at the packet's route; and no link-local address. */
+/** What ip6_forward asks for before it looks at the packet's route. bpf_fib_lookup itself refuses link-local addresses. */
 export function unlessForwards(ctx: HookContext, pass: Label): readonly CodeItem[] {
   const { facts } = ctx;
   const place = (name: Parameters<typeof memberPlace>[1]): number => memberPlace(facts, name).offset;
-  const linkLocal = (offset: number): readonly CodeItem[] => [
-    ldx.dw(R1, COUNTERS, NOTES.header),
-    ...readKernel('w', R1, R1, offset),
-    endian.toBe(32, R1),
-    rsh.imm(R1, 22),
-    jeq.imm(R1, 0xfe80 >> 6, pass),
-  ];
   return [
     ...readKernel('dw', R7, R8, place('net.ipv6.devconf_all')),
     ...readKernel('w', R1, R7, place('ipv6_devconf.forwarding')),
@@ -164,7 +157,5 @@ export function unlessForwards(ctx: HookContext, pass: Label): readonly CodeItem
     ...readKernel('dw', R1, R1, place('net_device.ip6_ptr')),
     ...readKernel('w', R1, R1, place('inet6_dev.cnf') + place('ipv6_devconf.proxy_ndp')),
     jne.imm(R1, 0, pass),
-    ...linkLocal(8),
-    ...linkLocal(24),
   ];
 }

@@ -144,7 +144,8 @@ function emitChecks(ctx: HookContext, pass: Label): void {
     endian.toBe(16, R1),
     jne.reg(R1, R7, pass),
     ldx.h(R1, R2, transport + 6),
-    ...(family === 'ipv4' ? [jeq.imm(R1, 0, right)] : [jeq.imm(R1, 0, pass)]),
+    // None: of IPv6, too (udp_error).
+    jeq.imm(R1, 0, right),
     at(sum),
     jgt.imm(R7, MOST_BYTES, pass),
   );
