@@ -17,14 +17,18 @@ for (const entry of ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.con
   cpSync(join(root, entry), join(copy, entry), { recursive: true });
 for (const entry of ['node_modules', 'docs']) symlinkSync(join(root, entry), join(copy, entry));
 
-/** Whether the tests of `file` with these words in their names pass. */
-function passes({ test, only }) {
+/** What comes of the tests with these words in their names; a program that the kernel refuses shows nothing. */
+function outcome({ test, only }) {
   const project = /^test\/differential\/|^src\/(kernel|firewall|commands)\//.test(test) ? 'kernel' : 'unit';
   const args = ['run', '--project', project, test, '--bail', '1', ...(only === undefined ? [] : ['-t', only])];
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const { status, stdout } = spawnSync(process.execPath, [vitest, ...args], { cwd: copy, encoding: 'utf8' });
+  const options = { cwd: copy, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [vitest, ...args], options);
   if (!/Tests .*(passed|failed)/.test(stdout)) throw new Error(`no test ran: ${test} ${only ?? ''}\n${stdout}`);
-  return status === 0;
+  if (status === 0) return 'NOBODY NOTICES';
+  return /^AssertionError: expected (\+?\d|\{.*(counts|early|drops|verdict))/m.test(stderr)
+    ? NOTICED
+    : `BROKEN\n${stderr}`;
 }
 
 /** The file's text with the condition taken out; throws when it is not there exactly once. */
@@ -34,15 +38,16 @@ function mutated(text, { name, file, take, put = '' }) {
   return parts.join(put);
 }
 
+const NOTICED = 'a test fails';
 const survivors = [];
 for (const mutant of chosen) {
   const path = join(copy, mutant.file);
   const text = readFileSync(path, 'utf8');
   writeFileSync(path, mutated(text, mutant));
-  const survived = passes(mutant);
+  const result = outcome(mutant);
   writeFileSync(path, text);
-  console.log(`${survived ? 'NOBODY NOTICES' : 'a test fails'}: ${mutant.name}`);
-  if (survived) survivors.push(mutant.name);
+  console.log(`${mutant.name}: ${result}`);
+  if (result !== NOTICED) survivors.push(mutant.name);
 }
 console.log(`${chosen.length - survivors.length} of ${chosen.length} conditions taken out are noticed`);
 process.exitCode = survivors.length === 0 ? 0 : 1;

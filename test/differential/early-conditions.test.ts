@@ -101,6 +101,7 @@ const CASES: readonly Case[] = [
   },
   { name: 'foreign MAC address', family: 'ipv4', frame: frame('ipv4', v4(), MAC.foreign), counts: false },
   { name: 'tag in the frame', family: 'ipv4', frame: tagged(frame('ipv4', v4())), counts: false },
+  { name: 'another EtherType', family: 'ipv4', frame: changed(frame('ipv4', v4()), 12, 0x88, 0xb5), counts: false },
   { name: 'version 5', family: 'ipv4', frame: frame('ipv4', checksummed(changed(v4(), 0, 0x55))), counts: false },
   {
     name: 'header of 16 bytes',
@@ -130,7 +131,7 @@ const CASES: readonly Case[] = [
   {
     name: 'options',
     family: 'ipv4',
-    frame: frame('ipv4', ipv4({ ...V4, options: Uint8Array.of(1, 1, 1, 1) }, DATAGRAM)),
+    frame: frame('ipv4', ipv4({ ...V4, options: new Uint8Array(4) }, DATAGRAM)),
     counts: true,
   },
   { name: 'later fragment', family: 'ipv4', frame: frame('ipv4', checksummed(changed(v4(), 6, 0, 2))), counts: true },

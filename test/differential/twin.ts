@@ -161,48 +161,64 @@ function marksOf(phases: readonly Phase[]): MarkTable {
   return marks;
 }
 
-/** Builds twins, runs `body` with them, and takes them down. */
-export function withTwins<T>(sets: RuleSets, options: TwinOptions, body: (left: Side, right: Side) => T): T {
-  const left = buildSide(options.left, sets, options, options.marks);
+/** Builds sides of these kinds, runs `body` with them, and takes them down. */
+function withSides<T>(
+  kinds: readonly FirewallKind[],
+  sets: RuleSets,
+  options: Omit<TwinOptions, 'left' | 'right'>,
+  body: (sides: readonly Side[]) => T,
+): T {
+  const sides: Side[] = [];
   try {
-    const right = buildSide(options.right, sets, options, options.marks);
-    try {
-      return body(left, right);
-    } finally {
-      right.close();
-    }
+    for (const kind of kinds) sides.push(buildSide(kind, sets, options, options.marks));
+    return body(sides);
   } finally {
-    left.close();
+    for (const side of sides.reverse()) side.close();
   }
+}
+
+/** The same with twins. */
+export function withTwins<T>(sets: RuleSets, options: TwinOptions, body: (left: Side, right: Side) => T): T {
+  return withSides([options.left, options.right], sets, options, ([left, right]) => body(left!, right!));
 }
 
 /** Queues between the devices are short: they are let run empty after so many packets. */
 const SETTLE_EVERY = 64;
 
-/** Runs all phases on fresh twins, stimulus by stimulus in lockstep, and returns both observations. */
+/** Runs all phases on fresh sides, stimulus by stimulus in lockstep, and returns their observations. */
+export function runSides(
+  kinds: readonly FirewallKind[],
+  sets: RuleSets,
+  phases: readonly Phase[],
+  options: Omit<TwinOptions, 'left' | 'right'>,
+): readonly Observation[] {
+  return withSides(kinds, sets, { ...options, marks: options.marks ?? marksOf(phases) }, (sides) => {
+    const sent = sides.map((): number[] => []);
+    const settle = (): void => {
+      for (const side of sides) side.settle();
+    };
+    for (const phase of phases) {
+      const { stimuli } = phase;
+      const route = routeOf(phase);
+      for (const side of sides) side.topology.deliver(route);
+      stimuli.forEach((stimulus, index) => {
+        sides.forEach((side, at) => {
+          sent[at]!.push(side.send(stimulus));
+        });
+        if (index % SETTLE_EVERY === SETTLE_EVERY - 1) settle();
+      });
+      settle();
+    }
+    return sides.map((side, at) => side.observe(sent[at]!));
+  });
+}
+
+/** The same with twins. */
 export function runTwins(
   sets: RuleSets,
   phases: readonly Phase[],
   options: TwinOptions,
 ): readonly [left: Observation, right: Observation] {
-  return withTwins(sets, { ...options, marks: options.marks ?? marksOf(phases) }, (left, right) => {
-    const sent: [number[], number[]] = [[], []];
-    for (const phase of phases) {
-      const { stimuli } = phase;
-      const route = routeOf(phase);
-      left.topology.deliver(route);
-      right.topology.deliver(route);
-      stimuli.forEach((stimulus, index) => {
-        sent[0].push(left.send(stimulus));
-        sent[1].push(right.send(stimulus));
-        if (index % SETTLE_EVERY === SETTLE_EVERY - 1) {
-          left.settle();
-          right.settle();
-        }
-      });
-      left.settle();
-      right.settle();
-    }
-    return [left.observe(sent[0]), right.observe(sent[1])];
-  });
+  const [left, right] = runSides([options.left, options.right], sets, phases, options);
+  return [left!, right!];
 }

@@ -31,7 +31,12 @@ export const MUTANTS = [
   // Frame and device
   stub('generation 0', 'generation word', "    jeq.imm(R3, 0, 'pass'),\n    and.imm(R3, 1),", '    and.imm(R3, 1),'),
   stub('the other generation', 'generation word', '    and.imm(R3, 1),', '    mov.imm(R3, 1),'),
-  stub('EtherType', 'tag in the frame', "jne.imm(R9, TYPE.ipv6, 'pass')", "ja('ip')"),
+  stub(
+    'EtherType',
+    'another EtherType',
+    "jne.imm(R9, TYPE.ipv6, 'pass'),\n    at('ip'),\n",
+    "at('ip'),\n    mov.imm(R9, TYPE.ipv4),\n",
+  ),
   stub('MAC address', 'foreign MAC', "    jne.reg(R1, R7, 'pass'),\n"),
   stub('devices on top', 'macvlan', "jne.reg(R1, R2, 'pass')", 'mov.imm(R1, 0)'),
   stub('tc', 'tc at', "ldx.dw(R1, R8, place('net_device.tcx_ingress')),\n    jne.imm(R1, 0, 'pass'),"),
@@ -50,7 +55,6 @@ export const MUTANTS = [
   prologue('IPv4: first fragments', 'first fragment', '0x3fff', '0x1fff'),
   prologue('IPv4: later fragments', 'later fragment', '0x3fff', '0x2000'),
   prologue('IPv4: checksum', 'wrong checksum', '    jne.imm(R0, 0xffff, pass),\n'),
-  prologue('IPv4: length of the header at least', 'shorter than', '    jlt.imm(R5, IPV4_HEADER, pass),\n'),
   prologue('length within the frame', 'longer than the frame', '    jgt.reg(R5, R0, pass),\n'),
   prologue('IPv6: version', 'version 4', '    jne.imm(R1, 6, pass),\n'),
   prologue(

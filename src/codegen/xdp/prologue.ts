@@ -124,7 +124,6 @@ function checkIpv4(ctx: HookContext, pass: Label): void {
     jne.imm(R0, 0xffff, pass),
     ldx.h(R5, R2, at14 + 2),
     endian.toBe(16, R5),
-    jlt.imm(R5, IPV4_HEADER, pass),
     ldx.b(COUNTERS, R2, at14 + 9),
   );
 }
@@ -218,6 +217,7 @@ function copyShort(ctx: HookContext, header: number, pass: Label): void {
     ldx.dw(R4, R10, LENGTH),
     sub.imm(R4, header),
     jeq.imm(R4, 0, copied),
+    // That a length of less than the header has made large, too.
     jgt.imm(R4, ORDINARY_BYTES - 1, pass),
     mov.reg(R1, CTX),
     mov.imm(R2, ETHERNET_BYTES + header),
