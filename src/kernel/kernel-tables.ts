@@ -64,7 +64,8 @@ function run(program: string, args: readonly string[], input = ''): Finished {
     input,
     encoding: 'utf8',
     maxBuffer: 1 << 30,
-    env: { ...process.env, PATH: path, LC_ALL: 'C' },
+    // Should the program be bpfilter itself, it must not ask the daemon: that may be this process, which waits here.
+    env: { ...process.env, PATH: path, LC_ALL: 'C', BPFILTER_DAEMON: 'no' },
   });
   const why = result.error === undefined ? '' : result.error.message;
   const missing = (result.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';

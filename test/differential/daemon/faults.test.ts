@@ -1,6 +1,6 @@
 /** What can go wrong around the daemon: killed in the middle of a change, no room for its files, no descriptors left. The rules stay whole. */
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -120,6 +120,26 @@ suite('faults around the daemon', DIFFERENTIAL, () => {
     expect(rules()).toEqual(before);
     expect(alone(['iptables', '-A', 'INPUT', '-s', '1.1.1.1']).status).toBe(0);
     expect(rules()).toHaveLength(before.length + 1);
+  });
+
+  it('does not wait for itself where it is what the system calls iptables', { timeout: 60_000 }, async () => {
+    const folder = join(FOLDER, 'bin');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const wrapper = join(folder, 'iptables-legacy-restore');
+    writeFileSync(wrapper, `#!/bin/sh\nexec ${process.execPath} ${launcher('iptables-restore')} "$@"\n`, {
+      mode: 0o755,
+    });
+    const path = process.env['PATH'] ?? '';
+    process.env['PATH'] = `${folder}:${path}`;
+    const daemon = await startDaemon(installed, FOLDER).finally(() => {
+      process.env['PATH'] = path;
+    });
+    try {
+      const words = ['iptables', '-t', 'nat', '-A', 'POSTROUTING', '-o', 'eth9', '-j', 'MASQUERADE'];
+      expect(await callLater(installed, NAME, words, daemon.env)).toEqual({ status: 0, stderr: '' });
+    } finally {
+      await daemon.stop('SIGKILL');
+    }
   });
 
   it('keeps no more than a few namespaces, and what it keeps of those that go', async () => {
