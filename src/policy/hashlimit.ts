@@ -72,9 +72,13 @@ export function sizedTable(table: HashlimitTable, buckets: number): HashlimitTab
   return { ...table, size, max: table.max === 0 ? 8 * size : Math.max(table.max, size) };
 }
 
-/** Whether two configurations keep the same kind of account. */
+/** Whether two configurations keep the same kind of account, and both or neither look at ports, which not every packet has. */
 export function sameKind(one: HashlimitTable, other: HashlimitTable): boolean {
-  return one.bytes === other.bytes && one.rateMatch === other.rateMatch;
+  return one.bytes === other.bytes && one.rateMatch === other.rateMatch && readsPorts(one) === readsPorts(other);
+}
+
+function readsPorts({ sourcePort, destinationPort }: HashlimitTable): boolean {
+  return sourcePort || destinationPort;
 }
 
 function powerBelow(limit: bigint): bigint {

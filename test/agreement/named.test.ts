@@ -122,7 +122,7 @@ function hashlimitRule(family: Family): fc.Arbitrary<string> {
         `--hashlimit-srcmask ${it.mask} ${it.expire} ${it.collect} ${it.size}`,
         windowed ? `--hashlimit-rate-match --hashlimit-rate-interval ${it.interval}` : '',
         // Rules that count different things have tables of their own.
-        `--hashlimit-name ${it.kind}`,
+        `--hashlimit-name ${it.kind}${it.mode.some((word) => word.endsWith('port')) ? 'Ports' : ''}`,
       ].join(' ');
     });
 }

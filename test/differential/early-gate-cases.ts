@@ -30,6 +30,8 @@ export interface Case {
   readonly setup?: readonly string[];
   readonly before?: readonly string[];
   readonly after?: readonly string[];
+  /** What the apply says, in part. */
+  readonly says?: string;
   /** Changes what the gate has been told, in place: what cannot be brought about without changing the whole machine, or waiting for chance. */
   readonly tell?: (gate: Buffer) => void;
 }
@@ -87,6 +89,14 @@ export const INPUT: readonly Case[] = [
     counts: 0,
     before: [sysctl('ipv4.conf.f0.rp_filter', 1), sysctl('ipv4.conf.f0.forwarding', 1)],
     after: [sysctl('ipv4.conf.f0.rp_filter', 0), sysctl('ipv4.conf.f0.forwarding', 0)],
+  },
+  {
+    name: "somebody's chain, there before the rules",
+    family: 'ipv4',
+    counts: 0,
+    setup: ['nft add table inet x', "nft 'add chain inet x y { type filter hook input priority -10; policy drop; }'"],
+    says: 'early drop of ipv4: nothing of chain INPUT: ',
+    after: ['nft delete table inet x'],
   },
   {
     name: "somebody's chain in the place of a harmless one",

@@ -85,7 +85,7 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
     for (const line of lines) lab.inside('sh', '-c', line);
   };
   let applied = '';
-  const apply = async (chain: string, rule: string, device = 'f0'): Promise<void> => {
+  const apply = async (chain: string, rule: string, device = 'f0', says = ''): Promise<void> => {
     // Cases that change nothing meet the rules of the one before.
     const rules = [device, chain, rule].join(' ');
     if (applied === rules) return;
@@ -94,7 +94,9 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
     for (const file of files)
       writeFileSync(file, `*mangle\n-A PREROUTING\nCOMMIT\n*filter\n-A ${chain} ${rule}\nCOMMIT\n`);
     const { status, stderr } = await lab.bpfilter('apply', '--xdp', device, ...files);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(status).toBe(0);
+    if (says === '') expect(stderr).toBe('');
+    else expect(stderr).toContain(says);
   };
   const counted = async (family: Family): Promise<number[]> => {
     const { stdout } = await lab.bpfilter('save', family === 'ipv4' ? '-4' : '-6', '-c');
@@ -143,7 +145,7 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
   describe('to this machine', () => {
     it.each(INPUT)('$family: $name', async (item) => {
       shell(item.setup ?? []);
-      await apply('INPUT', '-j DROP');
+      await apply('INPUT', '-j DROP', 'f0', item.says);
       await check(item);
     });
   });

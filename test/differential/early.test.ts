@@ -6,6 +6,7 @@ import { randomRulesetText } from '../generate/index.ts';
 import { policiesOf } from '../generate/policies.ts';
 import { UNIVERSE } from '../generate/universe.ts';
 import { bpfilterEarly } from '../support/bpfilter-firewall.ts';
+import { SEED } from '../support/budget.ts';
 import { kernelFirewall } from '../support/firewalls.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
 import { compare } from './bisect.ts';
@@ -64,8 +65,8 @@ suite('early drop beside iptables', DIFFERENTIAL, () => {
 
   it.each(FAMILIES)('%s: random tables raw', (family) => {
     const texts = fc.sample(
-      randomRulesetText(family, { tables: ['raw'], targets: ['log'], memory: 'none', universe: UNIVERSE[family] }),
-      { seed: 6, numRuns: 6 },
+      randomRulesetText(family, { tables: ['raw'], targets: ['log', 'effect'], universe: UNIVERSE[family] }),
+      { seed: SEED, numRuns: 6 },
     );
     for (const text of texts) expect(differenceOf(family, text, 150)).toBeUndefined();
   });

@@ -82,7 +82,7 @@ export const hashlimit: MatchExtension = {
   summary: 'Matches at no more (or no less) than a rate, counted for each address or port of its own.',
   notes: [
     'A burst in bytes is rounded up to a whole number of times the rate and printed exactly; iptables-save prints whole megabytes only.',
-    'Rules with the same name share one table, made by the first of them. It lives on through `apply`, with its rate, as long as a rule names it.',
+    'Rules with the same name share one table, made by the first of them. It lives on through `apply`, with its rate, as long as a rule names it. Rules that count in other units than the table, or of which only one looks at ports, stay with the kernel.',
     'Tables of rules that run as programs are not under /proc/net/ipt_hashlimit: `bpfilter hashlimit` shows them.',
     'An account that has expired goes at the next whole interval of `--hashlimit-htable-gcinterval` since boot; the kernel removes it at some time in such an interval.',
     'With ports in the mode, a rule needs a protocol (`-p`) to run as a program.',
