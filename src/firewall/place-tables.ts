@@ -100,7 +100,7 @@ export function placeTables(ruleset: Ruleset, facts: KernelFacts, options: Placi
 }
 
 function sharedWithKernel({ table, name }: { readonly table: TableName; readonly name: string }): Diagnostic {
-  const why = 'rules of a table that stays with the kernel use it, too';
+  const why = 'it belongs to the kernel with all that it remembers';
   return diagnostic('not-supported-here', undefined, { what: name, table, why });
 }
 

@@ -24,7 +24,7 @@ export function planFamilies(
   existing: readonly NamedTable[] = [],
 ): readonly PlanResult[] {
   let tables = new Map(existing.map((table) => [tableKey(table), table]));
-  let taken: ReadonlySet<string> = new Set();
+  let taken: ReadonlySet<string> = options.taken ?? new Set();
   for (;;) {
     const known = new Map(tables);
     const inKernel = new Set(taken);

@@ -15,6 +15,7 @@ import { readRuleset } from '../firewall/read.ts';
 import { release } from '../firewall/release.ts';
 import { explainingFailure, requiredKernelFacts } from '../firewall/requirements.ts';
 import type { Session } from '../firewall/session.ts';
+import { namesIn } from '../firewall/shared-names.ts';
 import type { GenerationState } from '../firewall/state.ts';
 import { readStateInForce } from '../firewall/store.ts';
 import { FAMILIES, type Family } from '../packet/netfilter.ts';
@@ -75,7 +76,17 @@ function adopt(
 
 function planFrom(adopted: readonly Adoptable[], state: GenerationState | undefined): readonly PlanResult[] {
   const rulesets = adopted.map(({ family, tables }) => ({ family, tables }));
-  const options = { counters: true, strict: false, objects: readObjects(rulesets) };
+  // Lists of `recent` and tables of `hashlimit` outlive any change of rules in the kernel; with every change of hands they would forget whom a
+  // client limits. So they stay, and the tables whose rules name them.
+  const taken = new Set(
+    rulesets.flatMap((ruleset) => [
+      ...namesIn(
+        ruleset,
+        ruleset.tables.map(({ name }) => name),
+      ),
+    ]),
+  );
+  const options = { counters: true, strict: false, objects: readObjects(rulesets), taken };
   return planFamilies(rulesets, requiredKernelFacts(), options, namedInForce(state));
 }
 

@@ -1,7 +1,8 @@
 /** The commands of the iptables family beside iptables-legacy: the same commands, the same answers, the same rules. */
 import { spawn, spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { hostAccounts } from '../../src/commands/accounts.ts';
 import { ownHost } from '../../src/commands/host.ts';
 import { hostNames } from '../../src/commands/iptables/names.ts';
@@ -19,13 +20,16 @@ import type { Ruleset } from '../../src/rules/model.ts';
 import { commandSource } from '../language/random-commands.ts';
 import { SEED } from '../support/budget.ts';
 import { run } from '../support/command.ts';
+import { startDaemon } from '../support/daemon.ts';
 import { type Installed, installCopy } from '../support/installed.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
 
 /** How many commands each comparison runs; BPFILTER_COMMANDS asks for more. */
 const MANY = Number(process.env['BPFILTER_COMMANDS'] ?? 400);
-const FEW = Math.ceil(MANY / 20);
+/** Starting a program takes long: fewer, unless asked for more. */
+const AS_PROGRAMS = process.env['BPFILTER_COMMANDS'] === undefined ? 20 : MANY;
 const NAME = { ipv4: 'iptables', ipv6: 'ip6tables' } as const satisfies Record<Family, string>;
+const FOLDER = `/run/bfcm${process.pid}`;
 const NAMESPACES = [`bfcm${process.pid}a`, `bfcm${process.pid}b`] as const;
 
 interface Answer {
@@ -89,26 +93,38 @@ suite('iptables commands', DIFFERENTIAL, () => {
     });
   });
 
-  it('random commands as programs and with iptables-legacy', () => {
-    const [ours, theirs] = NAMESPACES;
-    for (const name of NAMESPACES) run('ip', ['netns', 'add', name]);
-    const source = commandSource(SEED + 1, 'ipv4');
-    const execute = (namespace: string, program: readonly string[], argv: readonly string[]): Answer =>
-      comparable(spawnSync('ip', ['netns', 'exec', namespace, ...program, ...argv], { encoding: 'utf8' }));
-    const launcher = (name: string): readonly string[] => [process.execPath, join(installed.launcher, '..', name)];
-    for (const table of TABLES) {
-      execute(theirs, ['iptables-legacy'], ['-t', table, '-F']);
-      execute(ours, launcher('iptables'), ['-t', table, '-F']);
-    }
-    for (let count = 0; count < FEW; count++) {
-      const argv = source.next();
-      const expected = execute(theirs, ['iptables-legacy'], argv);
-      expect({ argv, ...execute(ours, launcher('iptables'), argv) }).toEqual({ argv, ...expected });
-      const saved = execute(ours, launcher('iptables-save'), ['-c']).stdout;
-      const legacy = execute(theirs, ['iptables-legacy-save'], ['-c']).stdout;
-      expect({ argv, saved: withoutDates(saved) }).toEqual({ argv, saved: withoutDates(legacy) });
-    }
-  });
+  it.each(['alone', 'with the daemon'])(
+    'random commands as programs %s and with iptables-legacy',
+    {
+      timeout: 7_200_000,
+    },
+    async (how) => {
+      const [ours, theirs] = NAMESPACES;
+      for (const name of NAMESPACES) run('ip', ['netns', 'add', name]);
+      const source = commandSource(SEED + 1, 'ipv4');
+      const daemon = how === 'alone' ? undefined : await startDaemon(installed, FOLDER);
+      const env = { ...process.env, ...(daemon?.env ?? { BPFILTER_DAEMON: 'no' }) };
+      const execute = (namespace: string, program: readonly string[], argv: readonly string[]): Answer =>
+        comparable(spawnSync('ip', ['netns', 'exec', namespace, ...program, ...argv], { encoding: 'utf8', env }));
+      onTestFinished(async () => {
+        await daemon?.stop();
+        rmSync(FOLDER, { recursive: true, force: true });
+      });
+      const launcher = (name: string): readonly string[] => [process.execPath, join(installed.launcher, '..', name)];
+      for (const table of TABLES) {
+        execute(theirs, ['iptables-legacy'], ['-t', table, '-F']);
+        execute(ours, launcher('iptables'), ['-t', table, '-F']);
+      }
+      for (let count = 0; count < AS_PROGRAMS; count++) {
+        const argv = source.next();
+        const expected = execute(theirs, ['iptables-legacy'], argv);
+        expect({ argv, ...execute(ours, launcher('iptables'), argv) }).toEqual({ argv, ...expected });
+        const saved = execute(ours, launcher('iptables-save'), ['-c']).stdout;
+        const legacy = execute(theirs, ['iptables-legacy-save'], ['-c']).stdout;
+        expect({ argv, saved: withoutDates(saved) }).toEqual({ argv, saved: withoutDates(legacy) });
+      }
+    },
+  );
 
   it('many writers at once lose nothing', async () => {
     const [namespace] = NAMESPACES;
