@@ -191,5 +191,11 @@ COMMIT
     expect(attached(lab, 'xdp')).toBe('');
     expect(attached(lab, 'tc-egress')).not.toBe('');
     expect((await lab.bpfilter('list', '--json')).stdout).toContain('"hook": "tc-egress:f0"');
+    // The kernel's tables cannot take them over.
+    expect(await lab.bpfilter('release')).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('the policies on devices stay in force: tc-ingress:f0, tc-egress:f0 (') as string,
+    });
+    expect(attached(lab, 'tc-egress')).not.toBe('');
   });
 });

@@ -27,6 +27,7 @@ const XDP_PASS = 2;
 suite('devices of apply --xdp', DIFFERENTIAL, () => {
   const directory = mkdtempSync(join(tmpdir(), 'bpfilter-early-'));
   const file = join(directory, 'rules.v4');
+  const other = join(directory, 'rules.v6');
   let lab: SmallLab;
 
   beforeEach(() => {
@@ -135,6 +136,16 @@ suite('devices of apply --xdp', DIFFERENTIAL, () => {
       expect(change((rules) => rules.slice(1))).toEqual({ how: 'generation', warnings: [] });
       lab.send(7, 4);
       expect(dropped('f0')).toBe(5);
+      // Rules that drop nothing have no use for it; the next that do have it again, also for a family that is carried over.
+      const kept = change(() => []);
+      expect([kept, attached('f0')]).toEqual([{ how: 'generation', warnings: [] }, false]);
+      writeFileSync(other, '*filter\nCOMMIT\n');
+      await lab.bpfilter('apply', other);
+      expect(attached('f0')).toBe(false);
+      expect(change(() => [added])).toEqual({ how: 'generation', warnings: [] });
+      expect(attached('f0')).toBe(true);
+      lab.send(99, 1);
+      expect(dropped('f0')).toBe(6);
       await lab.bpfilter('apply', file);
       expect(attached('f0')).toBe(false);
     } finally {

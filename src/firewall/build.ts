@@ -12,7 +12,7 @@ import { openPinned, openPinnedProgram, pin } from '../kernel/object.ts';
 import { type BpfProgram, loadProgram } from '../kernel/program.ts';
 import { VerifierError } from '../kernel/verifier-error.ts';
 import { FAMILIES, type Family } from '../packet/netfilter.ts';
-import { fillEarlyStages } from './early-links.ts';
+import { earlyOf, fillEarlyStages } from './early-links.ts';
 import { type HookPoint, isPersistentMap, type Layout } from './layout.ts';
 import { buildNamedMaps } from './named-maps.ts';
 import type { FamilyPlan } from './plan.ts';
@@ -64,7 +64,7 @@ export function buildGeneration({ layout, maps, plans, previous }: BuildInput): 
       } else if (previous !== undefined && carried !== undefined) {
         families[family] = carried;
         programs.push(...carryFamily(layout, previous.generation, generation, family, carried));
-        if (carried.early !== undefined) early.push(carryEarly(layout, previous.generation, generation, family));
+        if (earlyOf(carried) !== undefined) early.push(carryEarly(layout, previous.generation, generation, family));
       }
     }
     const state: GenerationState = { version: 1, generation, families };

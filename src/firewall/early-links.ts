@@ -17,7 +17,7 @@ import { type EarlyWish, wishedDevices } from './early-devices.ts';
 import type { EarlyDevice, EarlyStubs } from './early-plan.ts';
 import type { Layout } from './layout.ts';
 import type { FamilyPlan } from './plan.ts';
-import type { GenerationState } from './state.ts';
+import type { FamilyState, GenerationState } from './state.ts';
 import type { PersistentMaps } from './store.ts';
 
 /** Fills the generation's half of the PROG_ARRAY: nobody looks there before the switch. */
@@ -53,9 +53,14 @@ function devicesOf(state: GenerationState | undefined): readonly EarlyDevice[] {
   return wish === undefined ? [] : wishedDevices(wish, networkDevices());
 }
 
-/** What the last apply said about devices. */
+/** What the last apply said about devices, if there are programs for them. */
 export function wishOf(state: GenerationState | undefined): EarlyWish | undefined {
-  return FAMILIES.map((family) => state?.families[family]?.early).find((wish) => wish !== undefined);
+  return FAMILIES.map((family) => earlyOf(state?.families[family])).find((wish) => wish !== undefined);
+}
+
+/** The devices that a family has early programs for. */
+export function earlyOf(family: FamilyState | undefined): EarlyWish | undefined {
+  return family?.earlyIdle === true ? undefined : family?.early;
 }
 
 /**
@@ -156,7 +161,7 @@ export function keepEarly(layout: Layout, maps: PersistentMaps, state: Generatio
   for (const family of FAMILIES) {
     for (const half of [0, 1]) {
       const used =
-        state !== undefined && (state.generation & 1) === half && state.families[family]?.early !== undefined;
+        state !== undefined && (state.generation & 1) === half && earlyOf(state.families[family]) !== undefined;
       if (!used) array?.delete(u32Key(earlySlot(family, half)));
     }
   }

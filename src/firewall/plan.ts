@@ -140,7 +140,8 @@ function assemble(ruleset: Ruleset, placed: PlacedTables, facts: KernelFacts, op
       ...(compiled.named.length === 0 ? {} : { named: compiled.named }),
       conntrack: compiled.needs.conntrack.includes(ruleset.family),
       log: compiled.needs.log,
-      ...(early?.programs === undefined ? {} : { early: options.early!.wish }),
+      ...(early === undefined ? {} : { early: options.early!.wish }),
+      ...(early === undefined || early.programs !== undefined ? {} : { earlyIdle: true as const }),
     },
   });
 }

@@ -36,8 +36,10 @@ export interface FamilyState {
   readonly named?: readonly NamedMap[];
   readonly conntrack: boolean;
   readonly log: boolean;
-  /** Devices that its early programs are meant for, as they were said; absent: it has none. */
+  /** Devices that early programs are wanted on, as they were said; absent: none are. */
   readonly early?: EarlyWish;
+  /** There are none, for these rules drop no packet early: the wish is for the next. */
+  readonly earlyIdle?: true;
   /** What the numbers of its effects begin with; absent: it has none. */
   readonly effectBase?: number;
 }

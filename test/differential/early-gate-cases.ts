@@ -173,6 +173,21 @@ export const ROUTES: readonly Case[] = [
         ),
       },
       {
+        name: 'a rule before table local, from before',
+        family,
+        counts: 0,
+        setup: ip(
+          `${option} rule add pref 200 lookup local`,
+          `${option} rule del pref 0`,
+          `${option} rule add pref 100 blackhole`,
+        ),
+        after: ip(
+          `${option} rule del pref 100`,
+          `${option} rule add pref 0 lookup local`,
+          `${option} rule del pref 200`,
+        ),
+      },
+      {
         name: "somebody else's chain at INPUT",
         family,
         counts: 0,
@@ -411,7 +426,7 @@ export const FORWARD: readonly Case[] = (
       name: 'forwarding off',
       family: 'ipv6',
       counts: 0,
-      before: [sysctl('ipv6.conf.all.forwarding', 0)],
+      before: [sysctl('ipv6.conf.all.forwarding', 0), sysctl('ipv6.conf.f0.forwarding', 1)],
       after: [sysctl('ipv6.conf.all.forwarding', 1)],
     },
     ...(

@@ -189,6 +189,7 @@ suite('conditions of early drop behind table raw', DIFFERENTIAL, () => {
   });
   describe('routes of its own', () => {
     it.each(ROUTES)('$family: $name', async (item) => {
+      shell(item.setup ?? []);
       await apply('INPUT', '-j DROP');
       await check(item);
     });

@@ -37,7 +37,7 @@ export interface WarmFamily {
 /** Of a plan that has just gone into force as this generation. Undefined: none of its tables has a look-up, or programs on devices have copies of them. @throws SyscallError */
 export function warmFamily(layout: Layout, generation: number, plan: FamilyPlan): WarmFamily | undefined {
   const { family, state } = plan;
-  if (plan.early?.programs !== undefined) return undefined;
+  if (plan.early !== undefined) return undefined;
   const tables = liveTables(plan.ruleset, { ...state, madeBy: generation }, plan.lookups);
   const segments = [...tables.values()].flatMap(({ chains }) => [...chains.values()].flatMap((one) => one.segments));
   if (segments.length === 0) return undefined;
