@@ -89,7 +89,7 @@ export const listRecent: Listing = (saved, { family }) => {
   return (
     `${not(verbOption, ' !')} recent: ${verb?.[1] ?? ''}` +
     `${number('seconds', 'seconds')}${has('reap') ? ' reap' : ''}${number('hitcount', 'hit_count')}${has('rttl') ? ' TTL-Match' : ''}` +
-    ` name: ${textOf(saved, 'name') ?? 'DEFAULT'} side: ${has('rdest') ? 'dest' : 'source'} mask: ${mask}`
+    ` name: ${unquoted(textOf(saved, 'name') ?? 'DEFAULT')} side: ${has('rdest') ? 'dest' : 'source'} mask: ${mask}`
   );
 };
 

@@ -1,19 +1,41 @@
 /** Listings of the matches with words of their own: accounts, times, devices, clusters. */
 
+import { formatPacketRate, HASHLIMIT_SCALE, readHashRate } from '../values/hash-rate.ts';
 import { find, type Listing, type SavedOption, textOf } from './saved.ts';
 
 /** hashlimit: rate, burst, what it accounts for, how its table is made. */
 export const listHashlimit: Listing = (saved) => {
   const above = textOf(saved, 'hashlimit-above');
-  const rate = above === undefined ? `up to ${textOf(saved, 'hashlimit-upto')}` : `above ${above}`;
-  let text = ` limit: ${rate}`;
-  for (const { name, values } of saved) {
+  const { rate, expire } = shownRate(saved, above ?? textOf(saved, 'hashlimit-upto') ?? '');
+  const parts = saved.flatMap(({ name, values }): readonly string[] => {
     const short = name.replace(/^hashlimit-/, '');
-    if (short === 'mode') text += ` mode ${(values[0] ?? '').replaceAll(',', '-')}`;
-    else if (!['upto', 'above', 'name'].includes(short)) text += ` ${[short, ...values].join(' ')}`;
+    if (short === 'mode') return [`mode ${(values[0] ?? '').replaceAll(',', '-')}`];
+    return ['upto', 'above', 'name', 'htable-expire'].includes(short) ? [] : [[short, ...values].join(' ')];
+  });
+  if (expire !== undefined) {
+    const later = parts.findIndex((part) => /^(srcmask|dstmask|rate-)/.test(part));
+    parts.splice(later === -1 ? parts.length : later, 0, `htable-expire ${expire}`);
   }
-  return text;
+  return ` limit: ${[above === undefined ? 'up to' : 'above', rate, ...parts].join(' ')}`;
 };
+
+/**
+ * hashlimit_mt_print: what a rate with a window of its own comes to is shown in whichever unit fits, and the time that is usual for the shown
+ * unit is not.
+ */
+function shownRate(
+  saved: readonly SavedOption[],
+  text: string,
+): { readonly rate: string; readonly expire: string | undefined } {
+  const expire = textOf(saved, 'hashlimit-htable-expire');
+  const rate = readHashRate(text);
+  if (find(saved, 'hashlimit-rate-match') === undefined || typeof rate === 'string' || rate.kind === 'bytes')
+    return { rate: text, expire };
+  const interval = BigInt(textOf(saved, 'hashlimit-rate-interval') ?? 1);
+  const shown = formatPacketRate(((HASHLIMIT_SCALE * rate.seconds) / rate.count) * interval);
+  const real = expire === undefined ? rate.seconds * 1000n : BigInt(expire);
+  return { rate: shown.text, expire: real === shown.seconds * 1000n ? undefined : String(real) };
+}
 
 const ORDINALS: Readonly<Record<string, string>> = {
   '1': 'st',
