@@ -7,8 +7,9 @@ import type { DiagnosticCode } from '../../../diagnostics/catalogue.ts';
 import type { SourceText } from '../../../diagnostics/source.ts';
 import type { Report } from '../report.ts';
 import { createReport } from '../report.ts';
+import { combinationWords, excluding, GID_FIRST, type LateFault, refusedLate, valueWords } from './own-words.ts';
 import { badParameter, type Program, type Stop } from './stop.ts';
-import { type Failed, INVALID_ARGUMENT } from './table-edit.ts';
+import { type Failed, INVALID_ARGUMENT, OUT_OF_RANGE } from './table-edit.ts';
 
 type Params = Readonly<Record<string, string | number>>;
 
@@ -38,9 +39,17 @@ export function strictReport(source: SourceText, program: Program, reading: Read
         reading.refusedByKernel = INVALID_ARGUMENT;
         return;
       }
-      throw faultOf(code, params, program, reading);
+      const late = laterFault(code, params, reading);
+      if (late === undefined) throw faultOf(code, params, program, reading);
+      reading.refusedByKernel = late === 'range' ? OUT_OF_RANGE : INVALID_ARGUMENT;
     },
   };
+}
+
+function laterFault(code: DiagnosticCode, params: Params, { about, value }: Reading): LateFault | undefined {
+  if (code === 'option-excludes' && about === 'cgroup') return 'invalid';
+  if (code !== 'bad-value') return undefined;
+  return refusedLate(about, String(params['option'] ?? '').replace(/^--/, ''), value);
 }
 
 /** The words for a fault. */
@@ -76,6 +85,7 @@ function messageOf(code: DiagnosticCode, params: Params, { about, value }: Readi
       if (about === 'c') return '-c requires packet and byte counter';
       return `option "${params['option'] ?? ''}" requires an argument`;
     case 'bad-counters':
+      if (value.startsWith(',')) return '-c requires packet and byte counter';
       return /^\s*[+-]?\d/.test(value) ? '-c byte counter not numeric' : '-c packet counter not numeric';
     case 'bad-mask':
       return `invalid mask \`${params['mask'] ?? ''}' specified`;
@@ -87,17 +97,24 @@ function messageOf(code: DiagnosticCode, params: Params, { about, value }: Readi
     case 'missing-option':
       return `${about}: option "--${params['option'] ?? ''}" must be specified\n`;
     case 'option-excludes':
-      return `${about}: option "--${option}" cannot be used together with "--${params['other'] ?? ''}".\n`;
+      return excludes(about, excluding(about, option, String(params['other'] ?? '')));
     case 'option-requires':
+      if (about === 'owner') return GID_FIRST;
       return `${about}: option "--${option}" also requires "--${params['other'] ?? ''}".\n`;
     case 'bad-value':
-      return valueMessage(about, option, value, String(params['why'] ?? ''));
+      return (
+        valueWords(about, option, value, String(params['why'] ?? '')) ??
+        valueMessage(about, option, value, String(params['why'] ?? ''))
+      );
     case 'bad-combination':
-      return `${about}: ${params['why'] ?? ''}`;
+      return combinationWords(about, String(params['why'] ?? '')) ?? `${about}: ${params['why'] ?? ''}`;
     default:
       return `${about}: ${code}`;
   }
 }
+
+const excludes = (about: string, [one, other]: readonly [string, string]): string =>
+  `${about}: option "--${one}" cannot be used together with "--${other}".\n`;
 
 /** How xtoptions.c and the helpers of libxtables complain about a value. */
 function valueMessage(about: string, option: string, value: string, why: string): string {

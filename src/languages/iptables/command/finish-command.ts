@@ -7,9 +7,10 @@ import type { Hosts } from '../rule-draft.ts';
 import { utf8Length } from '../words.ts';
 import { BITS, illegalOption, RULE_COMMANDS } from './command-bits.ts';
 import { NAME_LIMIT } from './command-option.ts';
+import { combinationWords } from './own-words.ts';
 import { type CommandLine, type CommandState, tableNameOf } from './parse-command.ts';
 import { badParameter } from './stop.ts';
-import { type Failed, INVALID_ARGUMENT } from './table-edit.ts';
+import { INVALID_ARGUMENT, OUT_OF_RANGE } from './table-edit.ts';
 
 /** @throws Stop */
 export function finishCommand(state: CommandState): CommandLine {
@@ -83,7 +84,6 @@ function finishUses({ draft, ctx, table, line, reading }: CommandState): {
   return { matches: Object.freeze(matches), target };
 }
 
-const OUT_OF_RANGE: Failed = Object.freeze({ failed: 'Numerical result out of range' });
 /** Matches whose combinations of options only the kernel refuses. */
 const CHECKED_BY_KERNEL: readonly string[] = ['cgroup', 'ecn', 'limit', 'REJECT'];
 
@@ -91,7 +91,8 @@ const CHECKED_BY_KERNEL: readonly string[] = ['cgroup', 'ecn', 'limit', 'REJECT'
 function checkMessage(name: string, message: string): string {
   if (/^match "addrtype": at least one/.test(message)) return 'addrtype: you must specify --src-type or --dst-type';
   if (/^target "[SD]NAT": ports in/.test(message)) return 'Need TCP, UDP, SCTP or DCCP with port specification';
-  return `${name}: ${message.replace(/^(match|target) "[^"]*": /, '')}`;
+  const why = message.replace(/^(match|target) "[^"]*": /, '');
+  return combinationWords(name, why) ?? `${name}: ${why}`;
 }
 
 function addresses(state: CommandState): readonly IpPart[] {

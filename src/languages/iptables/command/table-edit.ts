@@ -18,6 +18,8 @@ export interface Failed {
 export const NO_CHAIN: Failed = Object.freeze({ failed: 'No chain/target/match by that name' });
 /** EINVAL without words of its own. */
 export const INVALID_ARGUMENT: Failed = Object.freeze({ failed: 'Invalid argument', invalid: true });
+/** ERANGE. */
+export const OUT_OF_RANGE: Failed = Object.freeze({ failed: 'Numerical result out of range' });
 const BAD_RULE: Failed = Object.freeze({ failed: 'Bad rule (does a matching rule exist in that chain?)' });
 
 const VERDICTS: readonly string[] = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN'];
