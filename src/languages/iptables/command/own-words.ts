@@ -61,10 +61,17 @@ const NAT = ['DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'NETMAP'];
 export function valueWords(about: string, option: string, value: string, why: string): string | undefined {
   const port = /^"([^"]*)" is (?:not a port number|neither a port number)/.exec(why);
   if (port !== null && NAT.includes(about)) return `Port \`${from(value, port[1] ?? '')}' not valid`;
+  if (NAT.includes(about) && why.endsWith('ends before it begins'))
+    return `Port range \`${value.slice(value.lastIndexOf('-') + 1)}' funky`;
   if (port !== null && about === 'udp') return `Port "${port[1]}" does not resolve to anything.\n`;
   switch (`${about} ${option}`) {
     case 'AUDIT type':
       return `Bad action type value "${value}"`;
+    case 'DSCP set-dscp-class':
+    case 'dscp dscp-class':
+      return `Invalid DSCP value \`${value}'`;
+    case 'recent hitcount':
+      return 'recent: bad value for option "--hitcount", or out of range (0-4294967295).\n';
     case 'NFQUEUE queue-balance':
       return balanceWords(value);
     case 'TCPOPTSTRIP strip-options':
