@@ -18,14 +18,20 @@ export interface Daemon {
 
 /**
  * Starts a daemon and waits until it listens or has ended. `folder`: of its socket, made when it is not there; `namespace`: where it runs, if
- * not here.
+ * not here; `under`: a command that starts it.
  */
-export async function startDaemon(installed: Installed, folder: string, namespace?: string): Promise<Daemon> {
+export async function startDaemon(
+  installed: Installed,
+  folder: string,
+  namespace?: string,
+  under: readonly string[] = [],
+): Promise<Daemon> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const socket = join(folder, 'bpfilterd.sock');
   const env = { BPFILTER_SOCKET: socket };
   const elsewhere = namespace === undefined ? [] : ['nsenter', `--net=/run/netns/${namespace}`];
-  const [program = '', ...argv] = [...elsewhere, process.execPath, join(installed.launcher, '..', 'bpfilterd')];
+  const daemon = [process.execPath, join(installed.launcher, '..', 'bpfilterd')];
+  const [program = '', ...argv] = [...elsewhere, ...under, ...daemon];
   const child = spawn(program, argv, {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...env, NOTIFY_SOCKET: '' },

@@ -1,6 +1,7 @@
 /** What can go wrong around the daemon: killed in the middle of a change, no room for its files, no descriptors left. The rules stay whole. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -120,6 +121,55 @@ suite('faults around the daemon', DIFFERENTIAL, () => {
     expect(rules()).toEqual(before);
     expect(alone(['iptables', '-A', 'INPUT', '-s', '1.1.1.1']).status).toBe(0);
     expect(rules()).toHaveLength(before.length + 1);
+  });
+
+  /** Commands of bpf(2), in the order in which a change comes to them. */
+  const CALLS = { MAP_CREATE: 0, PROG_LOAD: 5, OBJ_PIN: 6, LINK_CREATE: 28 } as const;
+  const refusing = (name: keyof typeof CALLS): readonly string[] => [
+    'python3',
+    join(import.meta.dirname, 'refusing.py'),
+    String(constants.errno.ENOMEM),
+    String(CALLS[name]),
+  ];
+
+  it('no memory in the kernel, at any step: a message, status 1, and the old rules', { timeout: 120_000 }, async () => {
+    expect(alone(['iptables-restore'], textOf(1, 3)).status).toBe(0);
+    const list = (): string => alone(['iptables-save', '-c']).stdout.replaceAll(/^#.*\n/gm, '');
+    const before = list();
+    // A hook that has no link yet, and an answer, which takes a bridge.
+    const append = ['iptables', '-A', 'OUTPUT', '-s', '1.1.1.1', '-j', 'REJECT'];
+    for (const name of Object.keys(CALLS) as (keyof typeof CALLS)[]) {
+      const [program = '', ...argv] = append;
+      const words = [...refusing(name), process.execPath, launcher(program), ...argv];
+      const { status, stdout, stderr } = spawnSync('ip', ['netns', 'exec', NAME, ...words], {
+        encoding: 'utf8',
+        env: { ...process.env, BPFILTER_DAEMON: 'no' },
+      });
+      expect({ name, status, stdout, stderr }).toEqual({
+        name,
+        status: 1,
+        stdout: '',
+        stderr: expect.stringMatching(
+          new RegExp(`^iptables v1\\.8\\.9 \\(bpfilter\\): bpf\\(${name}\\): out of memory \\(ENOMEM\\)[^\\n]*\\n$`),
+        ),
+      });
+      expect(list()).toBe(before);
+    }
+    const daemon = await startDaemon(installed, FOLDER, undefined, refusing('OBJ_PIN'));
+    try {
+      const { status, stderr } = callProgram(installed, NAME, append, daemon.env);
+      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('out of memory (ENOMEM)') });
+      expect(list()).toBe(before);
+    } finally {
+      await daemon.stop();
+    }
+    expect(alone(append)).toMatchObject({ status: 0, stderr: '' });
+    expect(list()).toBe(
+      before.replace(
+        'COMMIT\n',
+        '[0:0] -A OUTPUT -s 1.1.1.1/32 -j REJECT --reject-with icmp-port-unreachable\nCOMMIT\n',
+      ),
+    );
   });
 
   it('does not wait for itself where it is what the system calls iptables', { timeout: 60_000 }, async () => {
