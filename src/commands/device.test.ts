@@ -8,9 +8,11 @@ import { ADDRESS, buildSmallLab, type SmallLab } from '../../test/support/small-
 import { DIFFERENTIAL, suite } from '../../test/support/suite.ts';
 import { programsAtDevice } from '../kernel/device-link.ts';
 import { withNamespace } from '../kernel/namespace.ts';
-import { openStackSocket } from '../kernel/packet-socket.ts';
+import { openPacketSocket, openStackSocket } from '../kernel/packet-socket.ts';
 import { indexOfDevice } from '../kernel/rtnetlink.ts';
+import { ETHERTYPE, ethernet, ipv4, ipv6 } from '../packet/craft.ts';
 import type { DeviceKind } from '../packet/device-kind.ts';
+import { icmp, udp } from '../packet/transport.ts';
 
 const RULES = `*filter
 :INPUT ACCEPT [0:0]
@@ -149,6 +151,45 @@ COMMIT
     }
     asking.close();
     server.close();
+  });
+
+  it.each([
+    ['tc-ingress', 'ipv4'],
+    ['tc-ingress', 'ipv6'],
+    ['xdp', 'ipv4'],
+    ['xdp', 'ipv6'],
+  ] as const)('knows at %s what an error of %s tells of: ours, nobody, somebody else', async (kind, family) => {
+    lab = buildSmallLab('wh-device');
+    const [own, peer, third] =
+      family === 'ipv4' ? [ADDRESS.filtered, ADDRESS.peer, '10.77.0.3'] : [ADDRESS.filtered6, ADDRESS.peer6, 'fd77::3'];
+    const [protocol, option] = family === 'ipv4' ? ['icmp', '-4'] : ['ipv6-icmp', '-6'];
+    const rules = ['RELATED', 'INVALID'].map((state) => `-A INPUT -p ${protocol} -m conntrack --ctstate ${state}\n`);
+    writeFileSync(file, `*filter\n${rules.join('')}COMMIT\n`);
+    expect((await lab.bpfilter('apply', option, '--hook', `${kind}:f0`, file)).status).toBe(0);
+    lab.inside('conntrack', ...`-I -p udp -s ${own} -d ${peer} --sport 4000 --dport 53 -t 60`.split(' '));
+    const packet = family === 'ipv4' ? ipv4 : ipv6;
+    const header = family === 'ipv4' ? 20 : 40;
+    const told = (source: string, port: number): Uint8Array =>
+      packet({ source, destination: peer }, udp({ source: port, destination: 53 })).subarray(0, header + 8);
+    const socket = withNamespace(lab.peer, () => openPacketSocket({ ifindex: indexOfDevice('p0') }));
+    const tell = (type: number, data: Uint8Array): void => {
+      const error = packet({ source: peer, destination: own }, icmp({ type, code: 1, data }));
+      const frame = ethernet({ type: ETHERTYPE[family] }, error);
+      frame.set([2, 0x77, 0, 0, 0, 2, 2, 0x77, 0, 0, 0, 1]);
+      expect(socket.send(frame)).toBe(0);
+    };
+    const ours = told(own, 4000);
+    const [unreachable, echo] = family === 'ipv4' ? [3, 8] : [1, 128];
+    tell(unreachable, ours);
+    tell(family === 'ipv4' ? 11 : 3, ours);
+    tell(echo, ours);
+    tell(unreachable, ours.subarray(0, header + 3));
+    tell(unreachable, told(own, 4001));
+    tell(unreachable, told(third, 4000));
+    socket.close();
+    const saved = (await lab.bpfilter('save', option, '-c', '--hook', `${kind}:f0`)).stdout;
+    expect(saved).toMatch(/\[2:\d+\] -A INPUT .*--ctstate RELATED/);
+    expect(saved).toMatch(/\[4:\d+\] -A INPUT .*--ctstate INVALID/);
   });
 
   it('refuses what it cannot do, with a place, and leaves the rules in force', async () => {

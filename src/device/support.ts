@@ -33,6 +33,7 @@ const MISSING: readonly (readonly [prefix: string, what: string, why: string])[]
   ['socket.', 'the owner of the packet', 'only netfilter knows the socket'],
   ['asked.', 'an answer of the kernel', 'the kernel answers such questions only at netfilter'],
   ['route.', 'the route', 'there is none yet'],
+  ['mac.eui64', 'an address made of the MAC address', 'it is compared only at netfilter'],
   ['mac.', 'the source MAC address', 'on the way out it is that of this machine'],
   ['ct.', 'this property of the connection', 'it is not read here'],
   ['xfrm.', 'the IPsec policy', 'it is applied elsewhere'],
@@ -46,6 +47,8 @@ export function fieldKnown(kind: DeviceKind, field: FieldName): boolean {
     case 'meta.pkttype':
       return kind !== 'xdp';
     case 'meta.iifname':
+    case 'mac.present':
+    case 'mac.saddr':
       return isIngress(kind);
     case 'meta.oifname':
       return !isIngress(kind);

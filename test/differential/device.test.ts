@@ -29,6 +29,8 @@ const RULES = [
   '-A PREROUTING -p tcp -m tcp --tcp-option 2 -j DROP',
   '-A a -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN',
   '-A a -p tcp -m tcp --dport 80 -j DROP',
+  '-A a -p tcp -m mac --mac-source 02:77:00:00:00:01 -m multiport --dports 1:50',
+  '-A a -p tcp -m mac ! --mac-source 02:77:00:00:00:01 -j DROP',
   '-A a -p tcp -g b',
   '-A b -p udp -m udp --sport 0:1023 -j DROP',
   '-A b -m statistic --mode nth --every 3 --packet 0 -j ACCEPT',

@@ -95,7 +95,8 @@ export function emitFrame(
   if (kind === 'xdp') out.emit(mov.reg(R1, CTX), call.helper(XDP_FRAME_LENGTH), mov.reg(R7, R0));
   else out.emit(ldx.w(R7, CTX, SK_BUFF_MD.len));
   if (link === 'none') {
-    out.emit(st.w(COUNTERS, NOTES.place, 0), ldx.w(R8, CTX, SK_BUFF_MD.protocol));
+    // No header: no type either.
+    out.emit(st.w(COUNTERS, NOTES.frame + 12, 0), st.w(COUNTERS, NOTES.place, 0), ldx.w(R8, CTX, SK_BUFF_MD.protocol));
     dispatch(ctx, families, ends);
     return;
   }

@@ -21,9 +21,10 @@ import {
 } from '../../../bpf/assembly.ts';
 import type { CodeItem } from '../../../bpf/code.ts';
 import { R0, R1, R2, R3, R4, R10 } from '../../../bpf/instruction.ts';
+import { NOTES } from '../../device/notes.ts';
 import { castNetworkHeader, castTo, loadSkbPointer } from '../cast.ts';
 import { type HookContext, loadMember, loadSkb, releaseScratch } from '../context.ts';
-import { STACK } from '../layout.ts';
+import { COUNTERS, STACK } from '../layout.ts';
 
 const ARPHRD_ETHER = 1;
 const ETH_HLEN = 14;
@@ -33,6 +34,19 @@ const PROTOCOL = 12;
 const ETH_P_IPV6 = 0x86dd;
 /** The interface identifier in the source address of struct ipv6hdr. */
 const LOWER_SOURCE = 16;
+
+/** Before a program on a device: to `none` unless the device is an Ethernet and the notes have its frame's header. */
+function unlessNoted(ctx: HookContext, none: string): void {
+  const { out } = ctx;
+  out.emit(ldx.dw(R1, COUNTERS, NOTES.device));
+  castTo(ctx, 'net_device');
+  out.emit(
+    loadMember(ctx, R1, R0, 'net_device.type'),
+    jne.imm(R1, ARPHRD_ETHER, none),
+    ldx.h(R1, COUNTERS, NOTES.frame + PROTOCOL),
+    jeq.imm(R1, 0, none),
+  );
+}
 
 /** r1 = address of the MAC header; jump to `none` if 14 bytes do not fit before the data, to `other` if the device is no Ethernet. */
 function loadMacHeader(ctx: HookContext, none: string, other = none): void {
@@ -58,7 +72,8 @@ function loadMacHeader(ctx: HookContext, none: string, other = none): void {
 export function loadMacPresent(ctx: HookContext): void {
   const { out } = ctx;
   const [none, done] = [out.label('nomac'), out.label('mac')];
-  loadMacHeader(ctx, none);
+  if (ctx.device === undefined) loadMacHeader(ctx, none);
+  else unlessNoted(ctx, none);
   out.emit(mov.imm(R1, 1), ja(done), at(none), mov.imm(R1, 0), at(done));
 }
 
@@ -66,8 +81,13 @@ export function loadMacPresent(ctx: HookContext): void {
 export function loadMacSource(ctx: HookContext): void {
   const { out } = ctx;
   const [none, done] = [out.label('nomac'), out.label('mac')];
-  loadMacHeader(ctx, none);
-  castTo(ctx, 'ethhdr');
+  if (ctx.device === undefined) {
+    loadMacHeader(ctx, none);
+    castTo(ctx, 'ethhdr');
+  } else {
+    unlessNoted(ctx, none);
+    out.emit(mov.reg(R0, COUNTERS), add.imm(R0, NOTES.frame));
+  }
   out.emit(...sourceOfHeader(), ja(done), at(none), mov.imm(R1, 0), at(done));
 }
 
