@@ -19,7 +19,8 @@ import type { Family } from '../../src/packet/netfilter.ts';
 import { type Payload, udp } from '../../src/packet/transport.ts';
 import { ADDRESS, buildSmallLab, type SmallLab } from '../support/small-lab.ts';
 import { DIFFERENTIAL, suite } from '../support/suite.ts';
-import { type Case, type Fields, FORWARD, INPUT, LOCAL_ROUTES, ROUTES, sysctl, TRACKED } from './early-gate-cases.ts';
+import { FORWARD } from './early-forward-cases.ts';
+import { type Case, type Fields, INPUT, LOCAL_ROUTES, ROUTES, sysctl, TRACKED } from './early-gate-cases.ts';
 
 const MAC = { own: [0x02, 0x77, 0, 0, 0, 2], peer: [0x02, 0x77, 0, 0, 0, 1] } as const;
 const DATAGRAM = udp({ source: 1000, destination: 53, data: new Uint8Array(20) });
