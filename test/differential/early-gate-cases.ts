@@ -98,6 +98,22 @@ export const INPUT: readonly Case[] = [
     after: ['nft delete table inet x'],
   },
   {
+    name: "somebody's chain between our tables",
+    family: 'ipv4',
+    counts: 1,
+    setup: ['nft add table inet x', "nft 'add chain inet x y { type filter hook prerouting priority -200; }'"],
+    says: 'early drop of ipv4: nothing behind table raw: ',
+    after: ['nft delete table inet x'],
+  },
+  {
+    name: "the kernel's own rules, there before",
+    family: 'ipv4',
+    counts: 0,
+    setup: ['XTABLES_LOCKFILE=/run/ea.lock iptables-legacy -t mangle -A INPUT -j DROP'],
+    says: 'early drop of ipv4: nothing of chain INPUT: mangle ',
+    after: ['XTABLES_LOCKFILE=/run/ea.lock iptables-legacy -t mangle -F'],
+  },
+  {
     name: "somebody's chain in the place of a harmless one",
     family: 'ipv4',
     counts: 0,

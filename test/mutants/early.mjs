@@ -20,6 +20,11 @@ const of = (file, test) => (name, only, take, put) => ({
   ...(put === undefined ? {} : { put }),
 });
 
+const applied = (name, only, take, put) => ({
+  ...gate(name, only, take, put),
+  file: 'src/firewall/early-gate.ts',
+});
+
 const stub = of('stub', CONDITIONS);
 const prologue = of('prologue', CONDITIONS);
 const tracking = of('tracking-gate', GATES);
@@ -100,6 +105,9 @@ export const MUTANTS = [
     '      jne.reg(R1, R2, pass),\n    ];\n  }).flat',
     '    ];\n  }).flat',
   ),
+  applied('before all, at the apply', 'between our', 'else if (before.length > 0)', 'else if (false)'),
+  applied('before a chain, at the apply', 'there before', 'if (others.length === 0) flags', 'flags'),
+  applied("rules of the kernel's tables, at the apply", 'own rules, there', ' || !filters(family, table)', ' || true'),
   // Tracking
   tracking('INVALID is logged', 'is logged', 'and.imm(R1, 0xff),\n    jne.imm(R1, 0, pass),'),
   tracking(
