@@ -309,6 +309,13 @@ export const TRACKED: readonly Case[] = [
     early: true,
   },
   {
+    name: 'SYN with payload',
+    family: 'ipv4',
+    payload: tcp({ flags: 2, data: new Uint8Array(9) }),
+    counts: 1,
+    early: true,
+  },
+  {
     name: 'SYN with options',
     family: 'ipv4',
     payload: tcp({ flags: 2, options: Uint8Array.of(2, 4, 5, 180) }),

@@ -118,7 +118,8 @@ export const MUTANTS = [
   ),
   tracking('room for an entry', 'table of connections is full', '    jge.reg(R7, R1, pass),\n'),
   tracking('TCP: SYN alone', 'SYN', '    jne.imm(R1, TCP_FLAGS.syn, pass),\n'),
-  tracking('TCP: header length', 'data offset', '    jne.reg(R1, R7, pass),\n    ja(sum),', '    ja(sum),'),
+  tracking('TCP: header at least', 'offset below', 'jlt.imm(R1, TCP_HEADER, pass),', ''),
+  tracking('TCP: header at most', 'offset beyond', '    jgt.reg(R1, R7, pass),\n    ja(sum),', '    ja(sum),'),
   tracking(
     'UDP: length',
     'a wrong length',

@@ -3,7 +3,7 @@
  * a packet that has one, whatever becomes of the packet. One without an entry gets one that nobody sees before the packet has passed all tables, and
  * goes with it. So only packets pass here that certainly begin a connection: they are NEW, and nothing of them remains.
  *
- *     TCP with SYN alone and no payload, or UDP; lengths and checksum right (else INVALID, which may be logged)
+ *     TCP with SYN alone, or UDP; lengths and checksum right (else INVALID, which may be logged)
  *     no entry, no expected connection at all, and room for one more entry (else others are evicted, or the packet goes)
  */
 
@@ -18,6 +18,7 @@ import {
   jeq,
   jge,
   jgt,
+  jlt,
   jne,
   jslt,
   lddw,
@@ -43,6 +44,7 @@ import { ETHERNET_BYTES, XDP, XDP_MD } from './stub.ts';
 const PROTOCOL = { tcp: 6, udp: 17 } as const;
 /** FIN, SYN, RST, ACK, URG; and what must be left of them. */
 const TCP_FLAGS = { mask: 0x37, syn: 0x02 } as const;
+const TCP_HEADER = 20;
 /** Transport headers with payload whose checksum is worth adding up. */
 const MOST_BYTES = 1480;
 const HELPERS = { loadBytes: 189, csumDiff: 28 } as const;
@@ -137,7 +139,8 @@ function emitChecks(ctx: HookContext, pass: Label): void {
     ldx.b(R1, R2, transport + 12),
     rsh.imm(R1, 4),
     lsh.imm(R1, 2),
-    jne.reg(R1, R7, pass),
+    jlt.imm(R1, TCP_HEADER, pass),
+    jgt.reg(R1, R7, pass),
     ja(sum),
     at(udp),
     ldx.h(R1, R2, transport + 4),
