@@ -77,7 +77,7 @@ function finishUses({ draft, ctx, table, line, reading }: CommandState): {
     // Some checks of extensions do not go through the report's own way.
     const [problem] = line.report.found;
     if (problem === undefined) continue;
-    if (!CHECKED_BY_KERNEL.includes(name)) throw badParameter(ctx.program, checkMessage(name, problem.message));
+    if (!isCheckedByKernel(name, problem.message)) throw badParameter(ctx.program, checkMessage(name, problem.message));
     reading.refusedByKernel = name === 'limit' ? OUT_OF_RANGE : INVALID_ARGUMENT;
     line.report.found.length = 0;
   }
@@ -86,6 +86,10 @@ function finishUses({ draft, ctx, table, line, reading }: CommandState): {
 
 /** Matches whose combinations of options only the kernel refuses. */
 const CHECKED_BY_KERNEL: readonly string[] = ['cgroup', 'ecn', 'limit', 'REJECT'];
+
+function isCheckedByKernel(name: string, message: string): boolean {
+  return CHECKED_BY_KERNEL.includes(name) || (name === 'addrtype' && message.includes('there is no address type'));
+}
 
 /** What iptables says of combinations of options that its option tables do not cover. */
 function checkMessage(name: string, message: string): string {
