@@ -254,9 +254,12 @@ export function createLiveRun(source: LiveSource): LiveRun {
     if (exhausted !== undefined) return { kind: 'full', why: exhausted };
     const boxes = edits.reduce((sum, edit) => sum + (edit.kind === 'remove' ? 0 : rowsOfRule(edit.rule)), 0);
     const alone = isAlone(edits);
-    const copies = parts.reduce((sum, part) => sum + bucketsCopied(part, alone), 0);
+    const copied = parts.map((part) => bucketsCopied(part, alone));
+    const copies = copied.reduce((sum, count) => sum + count, 0);
     const scarce =
       base.heap.free < Math.min(RESERVE_SLOTS, layout.heapSlots >> 3) + copies ||
+      // Buckets lie side by side.
+      (copies > 0 && base.heap.longest() < Math.max(...copied)) ||
       rowsTaken + boxes + CROWD > layout.rowCapacity;
     if (scarce) sweep(Number.POSITIVE_INFINITY);
     if (scarce && pending.length > 0) return { kind: 'full', why: 'waiting' };
