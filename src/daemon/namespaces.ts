@@ -58,6 +58,9 @@ export function openNamespaces(): Namespaces {
         // An open descriptor would keep a namespace that has nothing in force from going away.
         if (one.users === 0 && FAMILIES.every((family) => !one.tables.holds(family))) drop(identity, one);
         trim();
+        setImmediate(() => {
+          if (kept.get(identity) === one && one.users === 0) one.tables.prepare();
+        });
       }
     },
     rest(now) {

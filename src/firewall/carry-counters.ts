@@ -10,6 +10,7 @@ import { openMapMemory } from '../kernel/map-memory.ts';
 import { openPinnedMap } from '../kernel/object.ts';
 import type { Family } from '../packet/netfilter.ts';
 import type { Counters, Ruleset } from '../rules/model.ts';
+import type { RuleColumns } from '../rules/rule-columns.ts';
 import { sumCounter } from './counters.ts';
 import type { Layout } from './layout.ts';
 import { type CounterPlace, mapCounters } from './ruleset-counters.ts';
@@ -48,12 +49,19 @@ export function continueCounters(ruleset: Ruleset, running: RunningCounters, sou
   const before = read();
   const sum = (view: DataView, index: number): Counters => sumCounter(view, index, source.counterStride, source.cpus);
   const links: { readonly place: CounterPlace; readonly index: number }[] = [];
-  const started = mapCounters(ruleset, (place, now) => {
-    const counter = running.get(now);
-    if (counter === undefined) return now;
-    links.push({ place, index: counter.index });
-    return added(counter.start, sum(before, counter.index));
-  });
+  // Rules that are columns have been read just now.
+  const fresh = (columns: RuleColumns): RuleColumns | undefined =>
+    [...columns.others.values()].some(({ counters }) => running.get(counters) !== undefined) ? undefined : columns;
+  const started = mapCounters(
+    ruleset,
+    (place, now) => {
+      const counter = running.get(now);
+      if (counter === undefined) return now;
+      links.push({ place, index: counter.index });
+      return added(counter.start, sum(before, counter.index));
+    },
+    fresh,
+  );
   return {
     ruleset: started,
     settle(layout, { generation, families }) {

@@ -26,11 +26,11 @@ export interface CounterPlace {
   readonly rule: number | 'policy';
 }
 
-/** The same rules with other counters; user chains have none. */
+/** The same rules with other counters; user chains have none. `ofColumns`: those of rules that are columns, or undefined to have objects made of them. */
 export function mapCounters(
   ruleset: Ruleset,
   value: (place: CounterPlace, now: Counters) => Counters,
-  ofColumns?: (columns: RuleColumns) => RuleColumns,
+  ofColumns?: (columns: RuleColumns) => RuleColumns | undefined,
 ): Ruleset {
   const policyCounters = (table: Table, { name, policy, counters }: Chain): Counters =>
     policy === undefined ? ZERO_COUNTERS : value({ table: table.name, chain: name, rule: 'policy' }, counters);
@@ -42,9 +42,10 @@ export function mapCounters(
         const { name, policy, span } = chain;
         const counters = policyCounters(table, chain);
         const columns = ofColumns === undefined ? undefined : columnsOf(chain);
-        if (columns !== undefined && ofColumns !== undefined) {
+        const others = columns === undefined ? undefined : ofColumns?.(columns);
+        if (others !== undefined) {
           const about = { name, ...(policy && { policy }), counters, ...(span && { span }) };
-          return chainOfColumns(about, ofColumns(columns));
+          return chainOfColumns(about, others);
         }
         const rules = chain.rules.map((rule, at): Rule => {
           const now = value({ table: table.name, chain: name, rule: at }, rule.counters);

@@ -14,6 +14,7 @@
  * generation. Whoever calls sees no other difference. All functions are synchronous, and throw with the old rules in force.
  */
 
+import { SyscallError } from '../kernel/errno.ts';
 import { namespaceIdentity } from '../kernel/namespace.ts';
 import type { Family } from '../packet/netfilter.ts';
 import type { Ruleset } from '../rules/model.ts';
@@ -72,6 +73,8 @@ export interface TablesSession {
   ): { readonly result: T; readonly outcome: TablesOutcome };
   /** Whether rules of the family were in force when they were looked at last, and are kept warm. */
   holds(family: Family): boolean;
+  /** Gets ready to change rules in memory, where that has not been done yet: for idle moments. */
+  prepare(): void;
   /** Whether many changes have made a look-up longer than it need be, and putting them in order again: for idle moments. */
   readonly compactionAdvised: boolean;
   compact(): void;
@@ -84,6 +87,8 @@ export interface TablesSession {
 export function openTablesSession({ netns, keep }: TablesOptions): TablesSession {
   const views = new Map<Family, FamilyView>();
   const warms = new Map<Family, WarmFamily>();
+  /** What is in force but not kept warm yet: that takes an object for each rule. */
+  const ready = new Map<Family, () => WarmFamily | undefined>();
   let entered: { readonly session: Session; readonly identity: string } | undefined;
 
   const forget = (family: Family): void => {
@@ -91,6 +96,19 @@ export function openTablesSession({ netns, keep }: TablesOptions): TablesSession
     views.delete(family);
     warms.get(family)?.close();
     warms.delete(family);
+    ready.delete(family);
+  };
+  const warmOf = (family: Family): WarmFamily | undefined => {
+    const open = ready.get(family);
+    ready.delete(family);
+    try {
+      const warm = open?.();
+      if (warm !== undefined) warms.set(family, warm);
+    } catch (error) {
+      // Another generation is in force.
+      if (!(error instanceof SyscallError)) throw error;
+    }
+    return warms.get(family);
   };
   const remember = (session: Session): void => {
     entered = { session, identity: namespaceIdentity(netns) };
@@ -124,11 +142,11 @@ export function openTablesSession({ netns, keep }: TablesOptions): TablesSession
     next: Ruleset,
     begin: () => void,
   ): boolean => {
-    const warm = warms.get(family);
-    const edits = warm === undefined ? undefined : diffRules(old, next);
+    const edits = warms.has(family) || ready.has(family) ? diffRules(old, next) : undefined;
     const [first] = edits ?? [];
     // A rule that moves goes on to count, which takes a new generation.
     if (edits?.some((edit) => edit.kind !== 'delete' && view.isRunning(edit.rule.counters)) === true) return false;
+    const warm = first === undefined ? undefined : warmOf(family);
     if (warm === undefined || edits === undefined || first === undefined) return false;
     begin();
     if (!warm.change(edits)) return false;
@@ -144,8 +162,7 @@ export function openTablesSession({ netns, keep }: TablesOptions): TablesSession
     if (keep) {
       const state = { madeBy: generation, ...plan.state };
       views.set(family, viewOfPlan(session.layout, generation, plan.ruleset, state));
-      const warm = warmFamily(session.layout, generation, plan);
-      if (warm !== undefined) warms.set(family, warm);
+      ready.set(family, () => warmFamily(session.layout, generation, plan));
     }
     return { how: 'generation', warnings };
   };
@@ -181,9 +198,9 @@ export function openTablesSession({ netns, keep }: TablesOptions): TablesSession
       return { result, outcome: install(session, view, next) };
     };
     const session = again();
-    const warm = session === undefined ? undefined : warms.get(family);
     const view = views.get(family);
-    if (session !== undefined && warm !== undefined && view !== undefined && !inKernel(view)) {
+    const warm = warms.has(family) || ready.has(family);
+    if (session !== undefined && warm && view !== undefined && !inKernel(view)) {
       const done = alone(session, waitSeconds, () =>
         view.isCurrent(session.layout) ? attempt(session, view, false) : undefined,
       );
@@ -207,6 +224,9 @@ export function openTablesSession({ netns, keep }: TablesOptions): TablesSession
     replace,
     transact,
     holds: (family) => views.has(family),
+    prepare() {
+      for (const family of [...ready.keys()]) warmOf(family);
+    },
     get compactionAdvised() {
       return [...warms.values()].some((warm) => warm.compactionAdvised);
     },

@@ -10,19 +10,12 @@ import { type MapMemory, openMapMemory } from '../../kernel/map-memory.ts';
 import { openPinnedMap } from '../../kernel/object.ts';
 import { parseRuleset } from '../../languages/iptables/parse.ts';
 import type { Family } from '../../packet/netfilter.ts';
-import type { Chain, Counters, Rule, Ruleset, Table } from '../../rules/model.ts';
-import {
-  type Continued,
-  continueCounters,
-  indexesOf,
-  keyOf,
-  type RunningCounter,
-  runningValue,
-} from '../carry-counters.ts';
+import { type Chain, type Counters, type Rule, type Ruleset, type Table, ZERO_COUNTERS } from '../../rules/model.ts';
+import { type Continued, continueCounters, type RunningCounter, runningValue } from '../carry-counters.ts';
 import { FirewallError } from '../failure.ts';
 import type { Layout } from '../layout.ts';
 import { mapCounters } from '../ruleset-counters.ts';
-import type { FamilyState } from '../state.ts';
+import type { ChainState, FamilyState } from '../state.ts';
 import { readGeneration, readState } from '../store.ts';
 import { JOURNAL_MAP, journalRevision } from './journal.ts';
 import type { LiveTable } from './live-table.ts';
@@ -141,15 +134,32 @@ function createView(input: ViewInput): FamilyView {
   let { state, revision, generation } = input;
   let ruleset = known(input.ruleset);
 
-  /** Each `counters` object by itself, entered with its place. */
+  /** Each `counters` object by itself, entered with its place. The rules of a chain are made when they are asked for. */
   function known(rules: Ruleset): Ruleset {
-    const indexes = indexesOf(state);
-    return mapCounters(rules, (place, { packets, bytes }) => {
-      const own = Object.freeze({ packets, bytes });
-      const index = indexes.get(keyOf(place));
-      if (index !== undefined) running.set(own, { index, start: own });
-      return own;
+    const tables = rules.tables.map((table): Table => {
+      const places = state.tables.find(({ name }) => name === table.name);
+      const chains = places?.placement === 'bpf' ? places.chains : [];
+      return { ...table, chains: table.chains.map((chain) => knownChain(chain, chains)) };
     });
+    return { ...rules, tables };
+  }
+
+  function knownChain(chain: Chain, places: readonly ChainState[]): Chain {
+    const place = places.find(({ name }) => name === chain.name);
+    const own = ({ packets, bytes }: Counters, index: number | undefined): Counters => {
+      const counters = Object.freeze({ packets, bytes });
+      if (index !== undefined) running.set(counters, { index, start: counters });
+      return counters;
+    };
+    let made: readonly Rule[] | undefined;
+    return {
+      ...headOf(chain),
+      counters: chain.policy === undefined ? ZERO_COUNTERS : own(chain.counters, place?.policy),
+      get rules() {
+        made ??= chain.rules.map((rule, at) => ({ ...rule, counters: own(rule.counters, place?.rules[at]) }));
+        return made;
+      },
+    };
   }
 
   return {
@@ -201,7 +211,7 @@ function createView(input: ViewInput): FamilyView {
         running.set(own, { index: counter, start: own });
         return Object.freeze({ ...rule, counters: own });
       });
-      ruleset = withChain(ruleset, table.name, name, (chain) => ({ ...chain, rules: now }));
+      ruleset = withChain(ruleset, table.name, name, (chain) => ({ ...headOf(chain), rules: now }));
       state = {
         ...state,
         tables: state.tables.map((one) =>
@@ -219,6 +229,11 @@ function createView(input: ViewInput): FamilyView {
     },
     close: () => maps.close(),
   };
+}
+
+/** A chain without its rules, which are not asked for. */
+function headOf({ name, policy, counters, span }: Chain): Omit<Chain, 'rules'> {
+  return { name, ...(policy === undefined ? {} : { policy }), counters, ...(span === undefined ? {} : { span }) };
 }
 
 /** The places of the counters of a chain's rules. */

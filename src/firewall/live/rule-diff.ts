@@ -2,6 +2,7 @@
 
 import { differingRules } from '../../rules/difference.ts';
 import type { Chain, Ruleset } from '../../rules/model.ts';
+import { columnsOf } from '../../rules/rule-columns.ts';
 import type { RuleEdit } from './in-place.ts';
 
 /** More than this is quicker done as a new generation. */
@@ -20,7 +21,9 @@ export function diffRules(old: Ruleset, next: Ruleset): readonly RuleEdit[] | un
     if (before.name !== table.name || before.chains.length !== table.chains.length) return undefined;
     for (const [index, chain] of table.chains.entries()) {
       const was = before.chains[index]!;
-      if (!sameHead(was, chain)) return undefined;
+      if (was === chain) continue;
+      // Rules that are columns have been read just now, and are none of the old objects.
+      if (!sameHead(was, chain) || columnsOf(chain) !== undefined) return undefined;
       const edits = diffChain(was, chain);
       if (edits === undefined || (edits.length > 0 && found.length > 0)) return undefined;
       if (edits.length > 0) found = edits.map((edit) => ({ ...edit, table: table.name, chain: chain.name }));

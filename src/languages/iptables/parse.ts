@@ -170,19 +170,45 @@ function openTable(text: string, line: Place, state: FileState): void {
     return;
   }
   const draft = createTable(word, state.report.span(line), state.tables.get(word));
-  const ctx: LineContext = {
-    family: state.family,
-    table: word,
-    accounts: state.accounts,
-    report: state.report,
+  const { source, family, accounts, report } = state;
+  const ctx = lineContext(family, draft, accounts, report);
+  const quick = state.thorough
+    ? undefined
+    : quickReaderOf(source, family, word, lineReader(source, family, draft, accounts));
+  state.open = { draft, ctx, name: word, place: line, quick };
+}
+
+function lineContext(
+  family: Family,
+  draft: TableDraft,
+  accounts: AccountLookup | undefined,
+  report: Report,
+): LineContext {
+  return {
+    family,
+    table: draft.name,
+    accounts,
+    report,
     chainKind: (chain) => {
       const found = draft.chains.get(chain);
       return found === undefined ? undefined : found.policy === undefined ? 'user' : 'built-in';
     },
   };
-  const read = (start: number, end: number): Rule => readAgain(state.source, { start, end }, ctx);
-  const quick = state.thorough ? undefined : quickReaderOf(state.source, state.family, word, read);
-  state.open = { draft, ctx, name: word, place: line, quick };
+}
+
+/** Makes the rule of a line `-A CHAIN ...` of the table, which is known to be one. */
+export function lineReader(
+  source: SourceText,
+  family: Family,
+  draft: TableDraft,
+  accounts: AccountLookup | undefined,
+): (start: number, end: number) => Rule {
+  return (start, end) => {
+    const ctx = lineContext(family, draft, accounts, createReport(source));
+    const command = readCommandLine(source.text, { start, end }, ctx);
+    if (command?.kind !== 'append' || command.rules.length !== 1) throw new Error('a line that was a rule is none now');
+    return command.rules[0]!;
+  };
 }
 
 /** The words of a `*` or `:` line behind its first character: no quoting there. */
@@ -233,13 +259,6 @@ function readChainLine(text: string, line: Place, draft: TableDraft, ctx: LineCo
 const WORDS_MAX = 250;
 /** xt_param_buf holds 1,024 bytes with its end. */
 const WORD_MAX = 1022;
-
-/** The rule of a line that was read quickly. */
-function readAgain(source: SourceText, line: Place, ctx: LineContext): Rule {
-  const command = readCommandLine(source.text, line, { ...ctx, report: createReport(source) });
-  if (command?.kind !== 'append' || command.rules.length !== 1) throw new Error('a line that was a rule is none now');
-  return command.rules[0]!;
-}
 
 /** `[packets:bytes] -A CHAIN ...` and the other commands; undefined: reported, or not meant for this family. */
 function readCommandLine(text: string, line: Place, ctx: LineContext): Command | undefined {

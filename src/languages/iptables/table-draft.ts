@@ -26,6 +26,30 @@ export interface MutableChain {
   beginColumns?(begin: (before: readonly Rule[]) => ColumnsBuilder): ColumnsBuilder | undefined;
   /** Adds rules at the end, with nothing asked. */
   append?(added: readonly Rule[]): void;
+  /** The chain of a finished table that this one is, as long as nobody has asked for its rules. */
+  readonly untouched?: Chain | undefined;
+}
+
+/** A chain of a finished table, to be changed. Its rules are copied when they are asked for. */
+export function openedChain(chain: Chain): MutableChain {
+  const { name, policy, counters, span } = chain;
+  let rules: Rule[] | undefined;
+  return {
+    name,
+    ...(policy === undefined ? {} : { policy }),
+    counters,
+    ...(span === undefined ? {} : { span }),
+    get rules() {
+      rules ??= [...chain.rules];
+      return rules;
+    },
+    set rules(other) {
+      rules = other;
+    },
+    get untouched() {
+      return rules === undefined ? chain : undefined;
+    },
+  };
 }
 
 /** A chain without rules. */
@@ -93,7 +117,8 @@ export function freezeTable(draft: TableDraft): Table {
 }
 
 function freezeChain(chain: MutableChain): Chain {
-  const { name, policy, counters, columns, span } = chain;
+  const { name, policy, counters, columns, span, untouched } = chain;
+  if (untouched?.name === name && untouched.policy === policy && untouched.counters === counters) return untouched;
   const about = {
     name,
     ...(policy === undefined ? {} : { policy }),

@@ -4,6 +4,7 @@ import type { Family } from '../../../packet/netfilter.ts';
 import { endsChain, jumpTarget } from '../../../rules/chain-graph.ts';
 import { differingRules } from '../../../rules/difference.ts';
 import type { Rule, Table } from '../../../rules/model.ts';
+import { differentRules } from '../../../rules/rule-columns.ts';
 import { checkTable } from '../check-table.ts';
 import { createReport } from '../report.ts';
 import { type Failed, INVALID_ARGUMENT } from './table-edit.ts';
@@ -53,7 +54,9 @@ function allowedEverywhere(rule: Rule, { name, chains }: Table, family: Family):
 /** Only chains of users can be jumped to: their heads are where the kernel looks for the end of a jump. */
 function jumpsToBuiltIn({ chains }: Table): boolean {
   const builtIn = new Set(chains.flatMap(({ name, policy }) => (policy === undefined ? [] : [name])));
-  return chains.some(({ rules }) =>
-    rules.some(({ target }) => (target.kind === 'jump' || target.kind === 'goto') && builtIn.has(target.chain)),
+  return chains.some((chain) =>
+    differentRules(chain).some(
+      ({ target }) => (target.kind === 'jump' || target.kind === 'goto') && builtIn.has(target.chain),
+    ),
   );
 }

@@ -3,14 +3,20 @@
  * before a fault was handed over already.
  */
 
+import type { SourceText } from '../../../diagnostics/source.ts';
 import { isTableName } from '../../../packet/netfilter.ts';
 import type { Counters, Ruleset, Table } from '../../../rules/model.ts';
 import { ZERO_COUNTERS } from '../../../rules/model.ts';
+import { lineReader } from '../parse.ts';
+import { quickReaderOf } from '../quick/quick-table.ts';
+import type { QuickReader } from '../quick/reader.ts';
+import type { Place } from '../report.ts';
 import { splitWords, utf8Length } from '../words.ts';
+import { BITS } from './command-bits.ts';
 import { kernelRefusal } from './kernel-check.ts';
-import { parseCommandLine } from './parse-command.ts';
+import { type CommandLine, parseCommandLine } from './parse-command.ts';
 import { readOptions } from './plain-options.ts';
-import { type CommandWorld, carryOut, withTable } from './run.ts';
+import { type CommandWorld, carryOut, type Done, withTable } from './run.ts';
 import { badParameter, type Program, problem, STATUS, Stop } from './stop.ts';
 import type { TableEdit } from './table-edit.ts';
 import * as tables from './table-edit.ts';
@@ -88,9 +94,12 @@ const LINE_BYTES = 10_239;
 interface Reading {
   readonly options: RestoreOptions;
   readonly world: CommandWorld;
+  readonly source: SourceText;
   ruleset: Ruleset | undefined;
   committed: boolean;
   edit: TableEdit | undefined;
+  /** Of the open table; not where each rule is to be announced. */
+  quick: QuickReader | undefined;
   refused: boolean;
   current: string;
   stdout: string;
@@ -107,9 +116,11 @@ export function restoreText(
   const reading: Reading = {
     options,
     world,
+    source: { name: world.program.name, text },
     ruleset,
     committed: false,
     edit: undefined,
+    quick: undefined,
     refused: false,
     current: '',
     stdout: '',
@@ -126,9 +137,9 @@ export function restoreText(
   try {
     for (const piece of pieces(text)) {
       line++;
-      const done = takeLine(piece, line, reading);
+      const done = reading.quick !== undefined && takeQuickly(piece, reading.quick, reading);
+      if (done || takeLine(piece, line, reading)) continue;
       if (options.table !== undefined && options.table !== reading.current) continue;
-      if (done) continue;
       reading.stderr += `${name}: line ${line} failed\n`;
       return end(STATUS.other);
     }
@@ -142,21 +153,35 @@ export function restoreText(
   return end(STATUS.other);
 }
 
-/** The lines with their ends. */
-function* pieces(text: string): Generator<string> {
+/** The places of the lines, each with its end. */
+function* pieces(text: string): Generator<Place> {
   for (let start = 0; start < text.length; ) {
     const newline = text.indexOf('\n', start);
     const end = newline === -1 ? text.length : newline + 1;
-    const whole = text.slice(start, end);
-    if (whole.length * 3 <= LINE_BYTES || utf8Length(whole) <= LINE_BYTES) yield whole;
-    else for (let at = 0; at < whole.length; at += LINE_BYTES) yield whole.slice(at, at + LINE_BYTES);
+    const short = (end - start) * 3 <= LINE_BYTES || utf8Length(text.slice(start, end)) <= LINE_BYTES;
+    if (short) yield { start, end };
+    else for (let at = start; at < end; at += LINE_BYTES) yield { start: at, end: Math.min(end, at + LINE_BYTES) };
     start = end;
   }
 }
 
+/** Counters that are not asked for. */
+const COUNTERS = /\[\d+:\d+\] /y;
+
+/** Reads a line that is like others before it as a row of numbers; false: nothing has happened. */
+function takeQuickly({ start, end }: Place, quick: QuickReader, { source: { text }, options }: Reading): boolean {
+  let from = start;
+  if (!options.counters && text[start] === '[') {
+    COUNTERS.lastIndex = start;
+    if (COUNTERS.test(text)) from = COUNTERS.lastIndex;
+  }
+  return quick.take(from, text[end - 1] === '\n' ? end - 1 : end);
+}
+
 /** True: go on; false: the line failed. @throws Stop */
-function takeLine(line: string, number: number, reading: Reading): boolean {
+function takeLine(place: Place, number: number, reading: Reading): boolean {
   const { options, world } = reading;
+  const line = reading.source.text.slice(place.start, place.end);
   const program: Program = { ...world.program, line: number };
   if (line === '\n') return true;
   if (line.startsWith('#')) {
@@ -166,9 +191,9 @@ function takeLine(line: string, number: number, reading: Reading): boolean {
   if (line === 'COMMIT\n' && reading.edit !== undefined) return commit(reading);
   if (line.startsWith('*') && reading.edit === undefined) return openTable(line, program, reading);
   if (reading.edit === undefined) return false;
-  return line.startsWith(':')
-    ? takeChain(line, program, reading.edit, reading)
-    : takeRule(line, program, reading.edit, reading);
+  if (!line.startsWith(':')) return takeRule(line, program, reading.edit, reading);
+  reading.quick?.forget();
+  return takeChain(line, program, reading.edit, reading);
 }
 
 function strtok(line: string): readonly string[] {
@@ -181,6 +206,7 @@ function strtok(line: string): readonly string[] {
 function commit(reading: Reading): boolean {
   const { edit, options, world } = reading;
   reading.edit = undefined;
+  reading.quick = undefined;
   if (edit === undefined || options.test) return true;
   const table: Table = tables.closeTable(edit);
   if (reading.refused || kernelRefusal(table, world.family) !== undefined) return false;
@@ -198,23 +224,24 @@ function openTable(line: string, program: Program, reading: Reading): boolean {
   if (!isTableName(name)) {
     throw badParameter(program, `${program.name}: unable to initialize table '${name}'\n`);
   }
-  const edit = tables.openTable(
-    reading.ruleset?.tables.find((table) => table.name === name),
-    name,
-    world.family,
-  );
+  const old = reading.ruleset?.tables.find((table) => table.name === name);
+  const edit = (options.noFlush ? tables.openTable : tables.openEmptied)(old, name, world.family);
   edit.changed = true;
   reading.edit = edit;
   reading.refused = false;
-  if (options.noFlush) return true;
-  const chains = tables.orderedChains(edit);
-  if (options.verbose > 0) reading.stdout += chains.map((chain) => `Flushing chain \`${chain}'\n`).join('');
-  tables.flushChains(edit, undefined);
-  for (const chain of chains.filter((item) => !tables.isBuiltIn(edit, item))) {
-    if (options.verbose > 0) reading.stdout += `Deleting chain \`${chain}'\n`;
-    tables.deleteChain(edit, chain);
+  if (options.verbose === 0) reading.quick = quickReader(edit, reading);
+  else if (!options.noFlush) {
+    const before = tables.openTable(old, name, world.family);
+    const chains = tables.orderedChains(before);
+    reading.stdout += chains.map((chain) => `Flushing chain \`${chain}'\n`).join('');
+    const users = chains.filter((chain) => !tables.isBuiltIn(before, chain));
+    reading.stdout += users.map((chain) => `Deleting chain \`${chain}'\n`).join('');
   }
   return true;
+}
+
+function quickReader({ draft, family }: TableEdit, { source, world: { accounts } }: Reading): QuickReader {
+  return quickReaderOf(source, family, draft.name, lineReader(source, family, draft, accounts));
 }
 
 /** XT_EXTENSION_MAXNAMELEN - 1 */
@@ -272,7 +299,19 @@ function takeRule(line: string, program: Program, edit: TableEdit, reading: Read
   const done = carryOut(command, edit, { ...world, program });
   reading.stdout += done.stdout;
   reading.stderr += done.stderr;
+  const [rule] = command.rules;
+  const chain = edit.draft.chains.get(command.chain ?? '');
+  if (command.bits !== BITS.append) reading.quick?.forget();
+  else if (chain !== undefined && rule !== undefined && command.rules.length === 1 && isQuiet(command, done, edit))
+    reading.quick?.learn(chain, rule);
   return done.failed === undefined;
+}
+
+/** Whether all that the command did was to add its rule. */
+function isQuiet({ rules, notices, refusedByKernel }: CommandLine, done: Done, edit: TableEdit): boolean {
+  if (notices !== '' || refusedByKernel !== undefined || done.failed !== undefined || done.stderr !== '') return false;
+  // With a chain of that name it has become a jump.
+  return !rules.some(({ target }) => target.kind === 'extension' && tables.hasChain(edit, target.name));
 }
 
 /** `[packets:bytes]` ahead of a rule (tokenize_rule_counters). */

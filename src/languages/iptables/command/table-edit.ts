@@ -6,7 +6,14 @@
 import type { Family, TableName } from '../../../packet/netfilter.ts';
 import { type Counters, type Rule, type Table, ZERO_COUNTERS } from '../../../rules/model.ts';
 import { ruleWords } from '../print-rule.ts';
-import { createTable, freezeTable, type MutableChain, type TableDraft } from '../table-draft.ts';
+import {
+  createTable,
+  emptyChain,
+  freezeTable,
+  type MutableChain,
+  openedChain,
+  type TableDraft,
+} from '../table-draft.ts';
 
 /** Why an operation failed: the text of iptc_strerror. */
 export interface Failed {
@@ -33,12 +40,15 @@ export interface TableEdit {
 
 /** Opens a table; one that does not exist yet is as the kernel would make it. */
 export function openTable(table: Table | undefined, name: TableName, family: Family): TableEdit {
+  const edit = openEmptied(table, name, family);
+  for (const chain of table?.chains ?? []) edit.draft.chains.set(chain.name, openedChain(chain));
+  return edit;
+}
+
+/** The table without its rules and its chains of users. */
+export function openEmptied(table: Table | undefined, name: TableName, family: Family): TableEdit {
   const span = table?.span ?? { source: { name: 'iptables', text: '' }, start: 0, end: 0 };
-  const draft = createTable(name, span, table);
-  for (const chain of table?.chains ?? []) {
-    draft.chains.set(chain.name, { ...chain, rules: [...chain.rules] });
-  }
-  return { family, draft, changed: false };
+  return { family, draft: createTable(name, span, table), changed: false };
 }
 
 /** The table as data. */
@@ -67,7 +77,8 @@ export function appendRule(edit: TableEdit, name: string | undefined, rule: Rule
   const chain = chainOf(edit, name);
   if (chain === undefined) return NO_CHAIN;
   edit.changed = true;
-  chain.rules.push(rule);
+  if (chain.append === undefined) chain.rules.push(rule);
+  else chain.append([rule]);
   return undefined;
 }
 
@@ -184,7 +195,7 @@ export function zeroRule(edit: TableEdit, name: string | undefined, at: number):
 export function createChain(edit: TableEdit, name: string): Failed | undefined {
   if (hasChain(edit, name) || VERDICTS.includes(name)) return { failed: 'Chain already exists' };
   edit.changed = true;
-  edit.draft.chains.set(name, { name, counters: ZERO_COUNTERS, rules: [] });
+  edit.draft.chains.set(name, emptyChain({ name, counters: ZERO_COUNTERS }));
   return undefined;
 }
 
