@@ -9,6 +9,11 @@ import type { MatchGenerator, RuleSite } from './matches.ts';
 const PORT_MODES = ['srcport', 'dstport'];
 const WITH_PORTS = ['tcp', 'udp'];
 
+/** Tables of one name count one thing: those whose rules differ about ports stay with the kernel as a whole. */
+function tableFor(mode: readonly string[]): string {
+  return mode.some((part) => PORT_MODES.includes(part)) ? 'p' : 'h';
+}
+
 function masks({ universe: { family } }: RuleSite): readonly string[] {
   return family === 'ipv4' ? ['', ' --mask 255.255.0.0'] : ['', ' --mask ffff:ffff::'];
 }
@@ -47,13 +52,13 @@ export const STATEFUL_MATCHES = {
           fc.integer({ min: 1, max: 5 }),
           fc.subarray(modes),
           fc.integer({ min: 0, max: family === 'ipv4' ? 32 : 128 }),
-          fc.constantFrom('h1', 'h2', 'h3'),
+          fc.constantFrom(1, 2, 3),
           fc.constantFrom('', ' --hashlimit-htable-size 1 --hashlimit-htable-max 2'),
         )
         .map(
-          ([sense, rate, burst, mode, mask, name, room]) =>
+          ([sense, rate, burst, mode, mask, table, room]) =>
             `--hashlimit-${sense} ${rate}/hour --hashlimit-burst ${burst}${mode.length > 0 ? ` --hashlimit-mode ${mode.join(',')}` : ''}` +
-            ` --hashlimit-srcmask ${mask} --hashlimit-name ${name}${room}`,
+            ` --hashlimit-srcmask ${mask} --hashlimit-name ${tableFor(mode)}${table}${room}`,
         );
     },
   },
