@@ -53,6 +53,21 @@ describe('a compiled generation', () => {
     expect(view.getUint32(STATE_BYTES, true)).toBe(1);
   });
 
+  it('is refused where two rules count different things in one hashlimit table', () => {
+    const limit = (mode: string): string =>
+      `-A INPUT -p tcp -m hashlimit --hashlimit-upto 5/sec --hashlimit-mode ${mode} --hashlimit-name one -j ACCEPT`;
+    const same = compile(filterPolicy('ipv4', ...HEAD, limit('srcip,dstport'), limit('srcip,dstport')));
+    expect(same.diagnostics).toEqual([]);
+    const { generation, diagnostics, refused } = compile(
+      filterPolicy('ipv4', ...HEAD, limit('srcip'), limit('srcip,dstport')),
+    );
+    expect(generation).toBeUndefined();
+    expect(diagnostics.map(({ code, message }) => [code, message])).toEqual([
+      ['not-supported-here', expect.stringContaining('hashlimit table "one"')],
+    ]);
+    expect(refused?.map(({ table }) => table)).toEqual(['filter']);
+  });
+
   it('says which answers each program can ask for', () => {
     const rules = ['-A INPUT -p tcp -j REJECT --reject-with tcp-reset', '-A INPUT -j REJECT'];
     const { generation } = compile(filterPolicy('ipv4', ...HEAD, ...rules));

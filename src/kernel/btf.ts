@@ -10,6 +10,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { KERNEL_ANSWERS, rememberedForBoot } from './boot-memory.ts';
 
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 
@@ -274,6 +275,25 @@ export function kernelBtf(): Btf {
     cached = parseBtf(raw);
   }
   return cached;
+}
+
+/** Ids in the running kernel's BTF, from whoever has looked for them since it booted. */
+export const kernelIds: Pick<Btf, 'functionId' | 'structId'> = Object.freeze({
+  functionId: (name) => knownId(`function ${name}`, () => kernelBtf().functionId(name)),
+  structId: (name) => knownId(`struct ${name}`, () => kernelBtf().structId(name)),
+});
+
+const ids = new Map<string, number>();
+
+function knownId(question: string, look: () => number | undefined): number | undefined {
+  const known = ids.get(question);
+  if (known !== undefined) return known;
+  const id = rememberedForBoot(KERNEL_ANSWERS, question, () => {
+    const answer = look();
+    return { answer, lasting: answer !== undefined };
+  });
+  if (id !== undefined) ids.set(question, id);
+  return id;
 }
 
 /**

@@ -5,14 +5,33 @@ import { release, version } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import { ENUMERATORS, ENVIRONMENT_MEMBERS, type Enumerator } from '../bpf/environment-members.ts';
 import { type KernelFacts, type MemberPlace, NEEDED_MEMBERS } from '../bpf/facts.ts';
+import { KERNEL_ANSWERS, rememberedForBoot } from './boot-memory.ts';
 import { type Btf, kernelBtf, moduleBtf } from './btf.ts';
 import { measureHz } from './clock.ts';
 import { possibleCpuCount } from './cpus.ts';
 import { readModuleFacts } from './module-facts.ts';
 
+/** What the kernel was built with. */
+type BuiltIn = Pick<KernelFacts, 'hz' | 'members' | 'enumerators'>;
+
 /** Everything the compiler asks of this kernel. @throws Error naming every struct member that this kernel lacks. */
-export function readKernelFacts(): KernelFacts {
-  const find = finder();
+export function readKernelFacts(kept = KERNEL_ANSWERS): KernelFacts {
+  const question = [...NEEDED_MEMBERS, ...ENVIRONMENT_MEMBERS, ...ENUMERATORS].join(' ');
+  const { hz, members, enumerators } = rememberedForBoot(kept, question, readBuiltIn);
+  return Object.freeze({
+    release: release(),
+    hz,
+    possibleCpus: possibleCpuCount(),
+    modules: readModuleFacts(),
+    preemptRt: /\bPREEMPT_RT\b/.test(version()),
+    members: Object.freeze(members),
+    enumerators: Object.freeze(enumerators),
+  });
+}
+
+/** `lasting`: nothing of it depends on modules, which come and go. */
+function readBuiltIn(): { readonly answer: BuiltIn; readonly lasting: boolean } {
+  const { find, builtIn } = finder();
   const members: Record<string, MemberPlace> = {};
   const missing: string[] = [];
   for (const name of [...NEEDED_MEMBERS, ...ENVIRONMENT_MEMBERS]) {
@@ -24,15 +43,7 @@ export function readKernelFacts(): KernelFacts {
   if (missing.length > 0) {
     throw new Error(`the type information of Linux ${release()} (/sys/kernel/btf/vmlinux) lacks ${missing.join(', ')}`);
   }
-  return Object.freeze({
-    release: release(),
-    hz: kernelHz(),
-    possibleCpus: possibleCpuCount(),
-    modules: readModuleFacts(),
-    preemptRt: /\bPREEMPT_RT\b/.test(version()),
-    members: Object.freeze(members),
-    enumerators: Object.freeze(readEnumerators(find)),
-  });
+  return { answer: { hz: kernelHz(), members, enumerators: readEnumerators(find) }, lasting: builtIn() };
 }
 
 /** Where connection tracking is a module that is not loaded, only rules about connections cannot be made. */
@@ -42,16 +53,17 @@ function isNeeded(name: string): boolean {
 
 type Find = <T>(look: (types: Btf) => T | undefined) => T | undefined;
 
-/** Looks in vmlinux first, then in the module that conntrack may be. */
-function finder(): Find {
+/** Looks in vmlinux first, then in the module that conntrack may be. `builtIn`: vmlinux has had everything so far. */
+function finder(): { readonly find: Find; readonly builtIn: () => boolean } {
   const vmlinux = kernelBtf();
   let conntrack: Btf | undefined | 'unread' = 'unread';
-  return (look) => {
+  const find: Find = (look) => {
     const found = look(vmlinux);
     if (found !== undefined) return found;
     if (conntrack === 'unread') conntrack = moduleBtf('nf_conntrack');
     return conntrack === undefined ? undefined : look(conntrack);
   };
+  return { find, builtIn: () => conntrack === 'unread' };
 }
 
 function readEnumerators(find: Find): Partial<Record<Enumerator, number>> {

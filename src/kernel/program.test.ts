@@ -26,7 +26,7 @@ describe('relocations', () => {
   const words = (code: Code): number[] => {
     const spec = socketFilter('test', code);
     const before = spec.insns.slice();
-    const after = relocate(spec, maps, () => btf);
+    const after = relocate(spec, maps, btf);
     expect(spec.insns, 'the spec stays as it is').toEqual(before);
     return [...new Uint32Array(after.buffer)];
   };

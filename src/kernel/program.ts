@@ -3,7 +3,7 @@
 import { closeSync } from 'node:fs';
 import type { ProgramSpec, ProgramType } from '../bpf/program.ts';
 import { type BpfValues, bpf, cString, encodeAttribute, objectInfo, tryBpf } from './bpf-syscall.ts';
-import { type Btf, kernelBtf } from './btf.ts';
+import { type Btf, kernelIds } from './btf.ts';
 import { ERRNO, SyscallError } from './errno.ts';
 import { FUNCTION_INFO_RECORD, functionInfo, functionStarts } from './function-info.ts';
 import type { BpfMap } from './map.ts';
@@ -33,7 +33,11 @@ const PSEUDO = { MAP_FD: 1, MAP_VALUE: 2, KFUNC_CALL: 2 } as const;
  * The instructions as this kernel wants them: map descriptors and BTF ids filled in. The spec is not changed.
  * @throws Error when a relocation names a map that was not given, or a kernel function or struct that does not exist.
  */
-export function relocate(spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap>, btf: () => Btf): Uint8Array {
+export function relocate(
+  spec: ProgramSpec,
+  maps: ReadonlyMap<string, BpfMap>,
+  ids: Pick<Btf, 'functionId' | 'structId'>,
+): Uint8Array {
   const insns = spec.insns.slice();
   const view = new DataView(insns.buffer);
   const patch = (slot: number, imm: number, source?: number): void => {
@@ -59,12 +63,12 @@ export function relocate(spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap>, b
         patch(relocation.slot + 1, relocation.offset);
         break;
       case 'kfunc': {
-        const id = known(btf().functionId(relocation.name), `kernel function ${relocation.name}`);
+        const id = known(ids.functionId(relocation.name), `kernel function ${relocation.name}`);
         patch(relocation.slot, id, PSEUDO.KFUNC_CALL);
         break;
       }
       case 'struct':
-        patch(relocation.slot, known(btf().structId(relocation.name), `the layout of struct ${relocation.name}`));
+        patch(relocation.slot, known(ids.structId(relocation.name), `the layout of struct ${relocation.name}`));
         break;
     }
   }
@@ -81,7 +85,7 @@ const LOG_LEVEL = 1;
  * @throws VerifierError when the verifier refused it, SyscallError when the kernel failed before or for another reason.
  */
 export function loadProgram(spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap> = new Map()): BpfProgram {
-  const insns = relocate(spec, maps, kernelBtf);
+  const insns = relocate(spec, maps, kernelIds);
   const starts = functionStarts(insns, spec.globals);
   if (starts === undefined) return load(spec, insns, {});
   const { btf, records } = functionInfo(starts, spec.globals);
